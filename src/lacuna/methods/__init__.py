@@ -1,0 +1,1 @@
+"""The methods: one thin adapter per file, grouped in families that never import one another."""

@@ -1,0 +1,1 @@
+"""Methods without weights: partial differential equations and exemplars."""
