@@ -1,0 +1,154 @@
+"""The exemplar engine: coarse-to-fine minimisation of the patch energy.
+
+The fill is a picture in which every patch that touches the hole resembles some patch of the known part
+(Wexler, Shechtman & Irani 2007). Two steps alternate on each level of a pyramid: find the resembling patches
+(Barnes et al. 2009), then rebuild the picture from them. Texture features and the start from the rim are
+those of Newson et al. 2014.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lacuna.exemplar import pyramid
+from lacuna.exemplar.pyramid import Level
+from lacuna.exemplar.stage import Stage, Weights, distance_to_known, matchable
+from lacuna.multigrid import fill_biharmonic
+from lacuna.progress import note, report, scaled
+from lacuna.types import FloatImage, Hole, OnStep
+
+THICKNESS = 10.0
+"""How thick the hole is at the coarsest level, from rim to middle, at most: fewer levels invent less."""
+
+MIN_SIDE = 24
+"""The coarsest level keeps so many pixels on its smaller side, so that there is something to copy from."""
+
+MIN_MATCHES = 16
+"""A level needs so many places to copy from, else it is not used."""
+
+MELD_COARSE = 2
+"""Levels from this one up meld their picture in every iteration: there it costs nothing, and a hole that is
+lit like its surroundings finds better matches on the finer levels."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work is done.
+
+    Parameters
+    ----------
+    levels : of the pyramid; None goes by the hole (see `THICKNESS`).
+    iterations : on the coarse levels. fine_iterations : on the finest, where most of the time goes.
+    meld : see `Stage.rebuild`.
+    """
+
+    levels: int | None = None
+    iterations: int = 6
+    fine_iterations: int = 2
+    meld: bool = True
+
+
+def fill_patches(
+    image: FloatImage,
+    hole: Hole,
+    *,
+    sources: Hole | None = None,
+    weights: Weights | None = None,
+    effort: Effort | None = None,
+    seed: int = 0,
+    on_step: OnStep | None = None,
+) -> FloatImage:
+    """Fill the hole with patches of the known part.
+
+    Parameters
+    ----------
+    image : (H, W, K), [0, 1]. What lies under the hole is ignored.
+    hole : (H, W). True is missing; some pixel is missing and some known.
+    sources : (H, W). True where may be copied from; None is every known pixel.
+    weights, effort : see there.
+    seed : 0 or more. Another seed starts from other guesses and ends in another fill.
+    on_step : progress out, cancellation in.
+
+    Returns
+    -------
+    (H, W, K), new array, equal to ``image`` outside the hole.
+
+    Notes
+    -----
+    Where no patch of the wanted size is known (every second line missing, say), patches shrink to 3 × 3;
+    where even these are not, a thin plate fills the hole. Both are said in the result's notes.
+
+    References
+    ----------
+    .. [1] Wexler, Shechtman & Irani, Space-Time Completion of Video, IEEE TPAMI 29(3), 2007.
+    .. [2] Barnes, Shechtman, Finkelstein & Goldman, PatchMatch, ACM Trans. Graph. 28(3), 2009.
+    .. [3] Newson, Almansa, Fradet, Gousseau & Pérez, Video Inpainting of Complex Scenes, SIAM J. Imaging Sci.
+       7(4), 2014.
+    .. [4] Darabi, Shechtman, Barnes, Goldman & Sen, Image Melding, ACM Trans. Graph. 31(4), 2012.
+    """
+    weights, effort = weights or Weights(), effort or Effort()
+    allowed = ~hole if sources is None else sources & ~hole
+    side = _side_that_fits(allowed, weights.side)
+    if side is None:
+        note("no fully known patch to copy from: filled by a thin plate instead")
+        return fill_biharmonic(image, hole, on_step=on_step)
+    if side < weights.side:
+        note(f"no fully known patch of {weights.side} pixels to copy from: patches of {side} were used")
+        weights = replace(weights, side=side)
+    levels = _levels(image, hole, allowed, side, effort.levels)
+    stage = _coarse_to_fine(levels, weights, effort, seed, on_step)
+    out = image.copy()
+    out[hole] = stage.picture()[hole]
+    return out
+
+
+def _coarse_to_fine(
+    levels: list[Level], weights: Weights, effort: Effort, seed: int, on_step: OnStep | None
+) -> Stage:
+    """Run all levels, coarsest first, each started from the one before; return the finest."""
+    work = [_cost(level, k, effort) for k, level in enumerate(levels)]
+    stage: Stage | None = None
+    for k in range(len(levels) - 1, -1, -1):
+        done = sum(work[k + 1 :]) / sum(work)
+        share = scaled(on_step, done, done + work[k] / sum(work))
+        report(share, 0.0, "matching patches")
+        coarse, stage = stage, Stage(levels.pop(), weights, seed, share)
+        if coarse is None:
+            stage.start_from_rim()
+        else:
+            stage.start_from(coarse)
+        iterations = effort.fine_iterations if k == 0 and coarse is not None else effort.iterations
+        for i in range(iterations):
+            report(share, i / iterations, "matching patches")
+            stage.match()
+            last = k == 0 and i == iterations - 1
+            stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE))
+    if stage is None:  # not reached: there always is a finest level
+        raise ValueError("no levels")
+    return stage
+
+
+def _cost(level: Level, k: int, effort: Effort) -> float:
+    iterations = effort.iterations if k else effort.fine_iterations
+    return float(np.count_nonzero(level.hole)) * iterations + 1.0
+
+
+def _side_that_fits(allowed: Hole, side: int) -> int | None:
+    """Return the wanted side of a patch, or 3, or None: whichever has enough places to copy from."""
+    for candidate in dict.fromkeys((side, min(side, 3))):
+        if min(allowed.shape) > candidate and np.count_nonzero(matchable(allowed, candidate)) >= MIN_MATCHES:
+            return candidate
+    return None
+
+
+def _levels(image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int | None) -> list[Level]:
+    """Return the pyramid, without levels so coarse that nothing is left to copy from."""
+    count = wanted or pyramid.depth(float(distance_to_known(hole).max()), THICKNESS)
+    while count > 1 and min(hole.shape) >> (count - 1) < MIN_SIDE:
+        count -= 1
+    levels = pyramid.build(image, hole, allowed, count)
+    while len(levels) > 1 and np.count_nonzero(matchable(levels[-1].sources, side)) < MIN_MATCHES:
+        levels.pop()
+    return levels

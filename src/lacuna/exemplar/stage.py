@@ -1,0 +1,251 @@
+"""One level at work: its picture, its field of matches, and the steps that improve them in turn."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lacuna.exemplar import kernels
+from lacuna.exemplar.pyramid import TEXTURES, Level
+from lacuna.jit import run_bands
+from lacuna.multigrid.poisson import solve_poisson
+from lacuna.progress import report
+from lacuna.types import FloatImage, Hole, OnStep
+
+BATCH = 16
+"""Bands that run before the caller is asked whether to go on: a fifth of a second or less."""
+
+PEEL_ROUNDS = 4
+"""Rounds of search for each ring of the onion peel; the rings are few and small."""
+
+MELD_TOLERANCE = 2e-3
+"""Half a level of an 8-bit picture, in a correction that is smooth."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How patches are compared and how their votes count.
+
+    Parameters
+    ----------
+    side : of a patch, in pixels, odd.
+    texture : weight of the texture features: how much more a difference in roughness counts than one in
+        brightness. Less looks for smooth patches, and ends in smooth fills.
+    sharpness : see `kernels.vote`; more is sharper, and less true.
+    decay : the confidence of a patch falls by this factor per pixel from the rim (Wexler et al. 2007, 4.1).
+    margin : see `kernels.search`.
+    """
+
+    side: int = 5
+    texture: float = 4.0
+    sharpness: float = 1.0
+    decay: float = 1.1
+    margin: float = 0.05
+
+
+class Stage:
+    """One level at work.
+
+    Parameters
+    ----------
+    level : picture, hole and sources.
+    weights : see there.
+    seed : of the random search.
+    on_step : asked for leave before each batch of work.
+    """
+
+    def __init__(self, level: Level, weights: Weights, seed: int, on_step: OnStep | None = None) -> None:
+        self.weights, self.seed, self.on_step = weights, seed, on_step
+        self.hole = level.hole
+        self.pad = pad = weights.side // 2 + 1
+        self.planes = _mirrored(level.planes, pad)  # (padded H, padded W, C)
+        height, width, channels = self.planes.shape
+        self.colours = channels - TEXTURES
+        self.grid = (width, height, channels, weights.side)
+        missing = _mirrored(level.hole, pad)
+        self.known = ~missing.ravel()
+        # With the ring around it known too, a match tells differences as well as values.
+        self.valid = np.pad(matchable(level.sources, weights.side), pad).ravel()
+        self.choices = np.flatnonzero(self.valid).astype(np.int32)
+        self.missing = np.flatnonzero(np.pad(level.hole, pad)).astype(np.int32)
+        self.targets = np.flatnonzero(np.pad(dilated(missing, weights.side)[pad:-pad, pad:-pad], pad)).astype(
+            np.int32
+        )
+        self.field = np.full(width * height, -1, np.int32)
+        self.distance = np.full(width * height, kernels.FAR, np.int32)
+        self.scale = np.full(channels, 255, np.float32)
+        self.scale[self.colours :] *= weights.texture
+        self.features = self._to_bytes(self.planes)
+        reach = np.pad(distance_to_known(level.hole), pad).ravel()
+        self.confidence = (weights.decay ** -np.minimum(reach, 60)).astype(np.float32)
+        self.round = 0
+
+    def picture(self) -> FloatImage:
+        """Return the colours as they are now, (H, W, K), a view."""
+        return self.planes[self.pad : -self.pad, self.pad : -self.pad, : self.colours]
+
+    def start_from_rim(self) -> None:
+        """Fill the hole ring by ring, comparing known pixels only (the onion peel of Newson et al. 2014)."""
+        left = self.hole.copy()
+        while left.any():
+            ring = left & dilated(~left, 3)
+            pixels = np.flatnonzero(np.pad(ring, self.pad)).astype(np.int32)
+            self._guess(pixels)
+            self._measure(pixels, partial=True)
+            for _ in range(PEEL_ROUNDS):
+                self._search(pixels, partial=True)
+            self._vote(pixels)
+            left &= ~ring
+            self.known = ~_mirrored(left, self.pad).ravel()
+        self._guess(self.targets[self.field[self.targets] < 0])
+
+    def start_from(self, coarse: Stage) -> None:
+        """Take over the field of the next coarser level, each match at twice its place."""
+        pitch, pad, coarse_pitch, coarse_pad = self.grid[0], self.pad, coarse.grid[0], coarse.pad
+        y, x = np.divmod(self.targets, pitch)
+        coarse_y = np.minimum((y - pad) >> 1, coarse.hole.shape[0] - 1)
+        coarse_x = np.minimum((x - pad) >> 1, coarse.hole.shape[1] - 1)
+        parent = (coarse_y + coarse_pad) * coarse_pitch + coarse_x + coarse_pad
+        match_y, match_x = np.divmod(coarse.field[parent], coarse_pitch)
+        match_y = 2 * (match_y - coarse_pad) + (y - pad - 2 * coarse_y) + pad
+        match_x = 2 * (match_x - coarse_pad) + (x - pad - 2 * coarse_x) + pad
+        match = np.clip(match_y * pitch + match_x, 0, len(self.valid) - 1)
+        good = (coarse.field[parent] >= 0) & self.valid[match]
+        self.field[self.targets[good]] = match[good]
+        self.distance[self.targets[good]] = coarse.distance[parent[good]]
+        self._guess(self.targets[~good])
+        self._vote(self.missing)
+
+    def match(self) -> None:
+        """Improve the field for the picture as it is now."""
+        self._measure(self.targets)
+        self._search(self.targets)
+
+    def rebuild(self, *, meld: bool) -> None:
+        """Rebuild the missing pixels from the field as it is now.
+
+        Parameters
+        ----------
+        meld : take the differences between neighbours from the votes as well, and find the picture that has
+            them and meets the known pixels (Pérez et al. 2003; Darabi et al. 2012). That removes steps, at
+            the rim and between pieces that come from differently lit places.
+        """
+        if not meld:
+            self._vote(self.missing)
+            return
+        steps = np.empty((len(self.missing), 4, self.colours), np.float32)
+        self._vote(self.missing, steps)
+        number = np.full(len(self.field), -2, np.int32)
+        number.reshape(self.grid[1], self.grid[0])[self.pad : -self.pad, self.pad : -self.pad] = -1
+        number[self.missing] = np.arange(len(steps), dtype=np.int32)
+        right = np.empty((len(steps), self.colours))
+        flat = self.planes.reshape(-1, self.grid[2])
+        self._run(kernels.imbalance, self.missing, flat, steps, number, self.grid[0], right)
+        correction = solve_poisson(right, self.hole, tolerance=MELD_TOLERANCE, on_step=self.on_step)
+        values = flat[self.missing]
+        values[:, : self.colours] = np.clip(values[:, : self.colours] + correction, 0, 1)
+        self._put(self.missing, values)
+
+    def _measure(self, pixels: NDArray[np.int32], *, partial: bool = False) -> None:
+        state = (self.features.ravel(), self.known, partial, self.field, self.distance, self.grid)
+        self._run(kernels.measure, pixels, *state)
+
+    def _search(self, pixels: NDArray[np.int32], *, partial: bool = False) -> None:
+        forward = self.round % 2 == 0
+        seed = np.random.SeedSequence([self.seed, self.grid[0], self.round]).generate_state(1, np.uint64)[0]
+        self.round += 1
+        state = (self.features.ravel(), self.known, partial, self.field, self.distance, self.grid)
+        self._run(
+            kernels.search, pixels, *state, self.valid, self.field.copy(), forward, seed, self.weights.margin
+        )
+
+    def _vote(self, pixels: NDArray[np.int32], steps: NDArray[np.float32] | None = None) -> None:
+        if steps is None:
+            steps = np.empty((0, 4, self.colours), np.float32)
+        out = np.empty((len(pixels), self.grid[2]), np.float32)
+        flat = self.planes.reshape(-1, self.grid[2])
+        state = (flat, self.field, self.distance, self.confidence, np.float32(self.weights.sharpness))
+        self._run(kernels.vote, pixels, *state, self.grid, out, steps)
+        self._put(pixels, out)
+
+    def _run(self, kernel: Callable[..., None], pixels: NDArray[np.int32], *args: Any) -> None:
+        """Call ``kernel(start, stop, pixels, *args)`` for all pixels, several bands at once."""
+        bands = _bands(len(pixels))
+        for first in range(0, len(bands), BATCH):
+            report(self.on_step, 0.0, "matching patches")
+            run_bands(kernel, bands[first : first + BATCH], pixels, *args)
+
+    def _put(self, pixels: NDArray[np.int32], values: NDArray[np.float32]) -> None:
+        """Write values into the picture and its bytes, and mirror them into the padding."""
+        channels = self.grid[2]
+        self.planes.reshape(-1, channels)[pixels] = values
+        self.features.reshape(-1, channels)[pixels] = self._to_bytes(values)
+        for array in (self.planes, self.features):
+            mirror_edges(array, self.pad)
+
+    def _guess(self, pixels: NDArray[np.int32]) -> None:
+        """Give pixels without a match one at random, at a distance that anything beats."""
+        rng = np.random.Generator(np.random.PCG64([self.seed, self.grid[0], self.round]))
+        self.field[pixels] = self.choices[rng.integers(0, len(self.choices), len(pixels))]
+        self.distance[pixels] = kernels.FAR
+
+    def _to_bytes(self, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        bytes_: NDArray[np.uint8] = np.clip(planes * self.scale + np.float32(0.5), 0, 255).astype(np.uint8)
+        return bytes_
+
+
+def matchable(sources: Hole, side: int) -> Hole:
+    """Return where a patch of that side and the ring around it lie in the sources, mirrored at the edges.
+
+    Parameters
+    ----------
+    sources : (H, W), larger than half the patch.
+    side : odd.
+    """
+    pad = side // 2 + 1
+    return ~dilated(~_mirrored(sources, pad), side + 2)[pad:-pad, pad:-pad]
+
+
+def dilated(mask: Hole, side: int) -> Hole:
+    """Return where a window of that side around the pixel holds any True one."""
+    window = np.ones((side, side), np.uint8)
+    return cv2.dilate(mask.view(np.uint8), window).view(bool)
+
+
+def distance_to_known(hole: Hole) -> NDArray[np.float32]:
+    """Return how far each missing pixel is from the nearest known one, 0 for known pixels.
+
+    A hole without any known pixel has no rim; its distances are those to the picture's edge.
+    """
+    if hole.all():
+        padded = np.pad(hole.view(np.uint8), 1)
+        return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
+    return np.asarray(cv2.distanceTransform(hole.view(np.uint8), cv2.DIST_L2, 3), np.float32)
+
+
+def mirror_edges(array: NDArray[Any], pad: int) -> None:
+    """Refresh the padding of an array in place: it mirrors the inside without repeating the edge."""
+    array[:pad] = array[2 * pad : pad : -1]
+    array[-pad:] = array[-pad - 2 : -2 * pad - 2 : -1]
+    array[:, :pad] = array[:, 2 * pad : pad : -1]
+    array[:, -pad:] = array[:, -pad - 2 : -2 * pad - 2 : -1]
+
+
+def _mirrored(array: NDArray[Any], pad: int) -> NDArray[Any]:
+    return np.pad(array, ((pad, pad), (pad, pad), *((0, 0),) * (array.ndim - 2)), mode="reflect")
+
+
+def _bands(count: int) -> list[tuple[int, int]]:
+    """Cut a list of pixels into bands, whose number depends on nothing but its length.
+
+    A match does not spread from band to band within a round, so there are no more than threads can use.
+    """
+    pieces = max(min(count // 2048, 16), count // 32768, 1)
+    edges = np.linspace(0, count, pieces + 1).astype(int).tolist()
+    return [band for band in itertools.pairwise(edges) if band[0] < band[1]]

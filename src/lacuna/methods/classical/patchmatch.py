@@ -1,0 +1,78 @@
+"""`patchmatch`: the exemplar engine as a method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lacuna.errors import OptionError
+from lacuna.types import Aux, FloatImage, Hole, OnStep
+
+
+@dataclass(frozen=True)
+class PatchMatch:
+    """Fill a hole of any size with patches of the rest of the photo.
+
+    The defaults were chosen on the ``dev`` split (see benchmarks/README.md); pictures rarely need others.
+
+    Raises
+    ------
+    OptionError : a value out of range.
+
+    References
+    ----------
+    .. [1] Newson, Almansa, Fradet, Gousseau & Pérez, Video Inpainting of Complex Scenes, SIAM J. Imaging Sci.
+       7(4), 2014.
+    """
+
+    patch: int = field(default=5, metadata={"help": "side of a patch in pixels, odd, 3 to 21"})
+    levels: int | None = field(
+        default=None,
+        metadata={"help": "levels of the pyramid, 1 to 12; auto goes by the thickness of the hole"},
+    )
+    iterations: int = field(default=6, metadata={"help": "rounds on each coarse level, 1 to 100"})
+    fine_iterations: int = field(default=2, metadata={"help": "rounds on the finest level, 1 to 100"})
+    texture: float = field(
+        default=4.0, metadata={"help": "weight of roughness beside colour when patches are compared, 0 to 20"}
+    )
+    sharpness: float = field(
+        default=1.0, metadata={"help": "how much the best of overlapping patches prevails, 0 to 20"}
+    )
+    membrane: bool = field(
+        default=True, metadata={"help": "remove steps in brightness at the rim and between pieces"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.patch % 2 == 0:
+            raise OptionError(
+                f"option 'patch' of method 'patchmatch' is {self.patch}; expected an odd number"
+            )
+        limits = {
+            "patch": (3, 21),
+            "levels": (1, 12),
+            "iterations": (1, 100),
+            "fine_iterations": (1, 100),
+            "texture": (0, 20),
+            "sharpness": (0, 20),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise OptionError(
+                    f"option {name!r} of method 'patchmatch' is {value}; expected {low} to {high}"
+                )
+
+    def fill(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> FloatImage:
+        """See `lacuna.types.Method`."""
+        from lacuna.exemplar import Effort, Weights, fill_patches  # numba and OpenCV load here, not on import
+
+        return fill_patches(
+            image,
+            hole,
+            sources=aux.sources,
+            weights=Weights(side=self.patch, texture=self.texture, sharpness=self.sharpness),
+            effort=Effort(self.levels, self.iterations, self.fine_iterations, self.membrane),
+            seed=seed,
+            on_step=on_step,
+        )
