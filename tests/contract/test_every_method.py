@@ -1,0 +1,312 @@
+"""What Lacuna promises, asked of every registered method that can run here.
+
+A new catalogue line is tested by this file without another word. Pictures are tiny: however slow a method is,
+the whole file should take less than a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lacuna
+from lacuna import errors, registry
+from lacuna.inpainting import Inpainter, Result
+from lacuna.registry import MethodSpec
+
+SPECS = lacuna.list_methods()
+HERE = [spec for spec in SPECS if spec.missing() is None]
+Make = Callable[..., np.ndarray]
+
+
+def is_peer(spec: MethodSpec) -> bool:
+    """Somebody else's program: it is asked less, as each call starts a process, and may give up in words."""
+    return spec.probe is not None
+
+
+@cache
+def loaded(name: str) -> Inpainter:
+    return Inpainter(name)
+
+
+def every_method(cases: list[Any] | None = None, few: int = 0) -> pytest.MarkDecorator:
+    """Parametrise by method, or by method and case; peers get the first ``few`` cases only."""
+    if cases is None:
+        return pytest.mark.parametrize("spec", HERE, ids=[spec.name for spec in HERE])
+    pairs = [
+        pytest.param(spec, case, id=f"{spec.name}-{getattr(case, '__name__', case)}")
+        for spec in HERE
+        for case in (cases[:few] if is_peer(spec) else cases)
+    ]
+    return pytest.mark.parametrize(("spec", "case"), pairs)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=[spec.name for spec in SPECS])
+def test_it_can_be_asked_here(spec: MethodSpec) -> None:
+    reason = spec.missing()
+    if reason is not None:
+        with pytest.raises(errors.MissingDependencyError, match=spec.name):
+            Inpainter(spec.name)
+        pytest.skip(reason)
+    assert loaded(spec.name).spec == spec
+
+
+def checked(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
+    """Fill read-only arrays and check all that is promised of every result."""
+    given = picture.copy(), hole.copy()
+    locked = picture.view(), hole.view()
+    for array in locked:
+        array.flags.writeable = False
+    result = loaded(spec.name).run(*locked, **how)
+    out = result.image
+    assert np.array_equal(picture, given[0])
+    assert np.array_equal(hole, given[1])
+    assert out.shape == picture.shape
+    assert out.dtype == picture.dtype
+    assert not np.shares_memory(out, picture)
+    assert np.isfinite(out).all()
+    assert np.array_equal(out[~hole], picture[~hole])
+    assert result.changed_outside == 0
+    return result
+
+
+def some_hole(height: int, width: int) -> np.ndarray:
+    hole = np.zeros((height, width), dtype=bool)
+    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
+    return hole
+
+
+def one_pixel(hole: np.ndarray) -> None:
+    hole[17, 20] = True
+
+
+def border(hole: np.ndarray) -> None:
+    hole[12:20, :6] = True
+
+
+def corner(hole: np.ndarray) -> None:
+    hole[-7:, -9:] = True
+
+
+def disjoint(hole: np.ndarray) -> None:
+    hole[3:6, 3:9] = hole[20:28, 30:36] = hole[30, 2] = True
+
+
+def huge(hole: np.ndarray) -> None:
+    hole[2:-2, 4:] = True  # 81 %
+
+
+def other_lines(hole: np.ndarray) -> None:
+    hole[1::2] = True
+
+
+def enlarged(hole: np.ndarray) -> None:
+    hole[...] = True
+    hole[::2, ::2] = False
+
+
+def across(hole: np.ndarray) -> None:
+    hole[14:20] = True
+
+
+def one_known(hole: np.ndarray) -> None:
+    hole[...] = True
+    hole[16, 20] = False
+
+
+HOLES = [corner, huge, disjoint, one_pixel, border, other_lines, enlarged, across, one_known]
+
+
+@every_method(HOLES, few=3)
+def test_any_hole_is_filled(spec: MethodSpec, case: Callable[[np.ndarray], None], make_picture: Make) -> None:
+    picture = make_picture(33, 41)
+    hole = np.zeros(picture.shape[:2], dtype=bool)
+    case(hole)
+    damaged = picture.copy()
+    damaged[hole] = (255, 0, 255)  # a colour that the picture does not have
+    try:
+        result = checked(spec, damaged, hole)
+    except errors.MethodError:
+        assert is_peer(spec)
+        return
+    assert not (result.image[hole] == (255, 0, 255)).all(axis=1).any()
+
+
+@every_method([(13, 67), (1, 9), (9, 1), (2, 2), (5, 3), (8, 8)], few=2)
+def test_any_size(spec: MethodSpec, case: tuple[int, int], make_picture: Make) -> None:
+    hole = np.zeros(case, dtype=bool)
+    hole[case[0] // 2, case[1] // 2] = True
+    try:
+        checked(spec, make_picture(*case), hole)
+    except errors.MethodError:
+        assert is_peer(spec)
+
+
+KINDS = [
+    (1, "uint8"),
+    (4, "uint16"),
+    (3, "float32"),
+    (2, "uint8"),
+    (4, "uint8"),
+    (1, "uint16"),
+    (3, "uint16"),
+    (1, "float64"),
+]
+
+
+@every_method(KINDS, few=3)
+def test_any_kind_of_picture(spec: MethodSpec, case: tuple[int, str], make_picture: Make) -> None:
+    channels, dtype = case
+    picture = make_picture(20, 27, channels, np.dtype(dtype))
+    result = checked(spec, picture, some_hole(20, 27))
+    if channels in (2, 4):
+        assert np.array_equal(result.image[..., -1], picture[..., -1])  # alpha is not a colour
+
+
+@every_method()
+def test_transparent_pixels_are_no_sources(spec: MethodSpec) -> None:
+    picture = np.zeros((30, 40, 4), dtype=np.uint8)
+    picture[...] = (60, 90, 120, 255)
+    picture[:, 20:] = (255, 0, 0, 0)  # red that nobody sees, right beside the hole
+    hole = np.zeros((30, 40), dtype=bool)
+    hole[10:20, 12:20] = True
+    filled = checked(spec, picture, hole).image[hole].astype(int)
+    assert np.abs(filled - (60, 90, 120, 255)).max() <= 3
+
+
+@every_method()
+def test_values_outside_the_unit_range(spec: MethodSpec, make_picture: Make) -> None:
+    picture = make_picture(20, 27, 3, np.float32) * 500 - 100
+    hole = some_hole(20, 27)
+    filled = checked(spec, picture, hole).image[hole]
+    known = picture[~hole]
+    assert known.min() - 1 <= filled.min() <= filled.max() <= known.max() + 1
+
+
+@every_method()
+def test_memory_order_does_not_matter(spec: MethodSpec, make_picture: Make) -> None:
+    picture, hole = make_picture(20, 27), some_hole(20, 27)
+    expected = checked(spec, picture, hole).image
+    wide = np.zeros((20, 54, 3), dtype=np.uint8)
+    wide[:, ::2] = picture
+    for same in (np.asfortranarray(picture), wide[:, ::2], picture[:, ::-1].copy()[:, ::-1]):
+        out = checked(spec, same, np.asfortranarray(hole)).image
+        assert not spec.deterministic or np.array_equal(out, expected)
+
+
+@every_method()
+def test_same_seed_same_bytes(spec: MethodSpec, make_picture: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = make_picture(90, 110)
+    hole = np.zeros((90, 110), dtype=bool)
+    hole[20:70, 30:80] = True
+    fills = set()
+    for threads in ("1", "2", "2"):
+        monkeypatch.setenv("LACUNA_THREADS", threads)
+        fills.add(checked(spec, picture, hole, seed=3).image.tobytes())
+    assert len(fills) == 1 or not spec.deterministic
+    assert not spec.random or checked(spec, picture, hole, seed=4).image.tobytes() not in fills
+
+
+@every_method()
+def test_it_can_be_stopped_at_any_time(spec: MethodSpec, make_picture: Make) -> None:
+    picture = make_picture(200, 220)
+    hole = np.zeros((200, 220), dtype=bool)
+    hole[30:170, 40:180] = True
+    method = loaded(spec.name)
+    method(picture, hole)  # compiled by now
+    times = [time.perf_counter()]
+
+    def watch(share: float, words: str) -> None:
+        times.append(time.perf_counter())
+        if share >= 0.3:
+            raise errors.Cancelled("enough")
+
+    with pytest.raises(errors.Cancelled, match="enough"):
+        method(picture, hole, on_step=watch)
+    times.append(time.perf_counter())
+    assert max(np.diff(times)) < 0.5
+
+
+@every_method()
+def test_a_smooth_gradient_is_continued(spec: MethodSpec) -> None:
+    y, x = np.mgrid[:48, :64]
+    truth = (0.2 + 0.004 * x + 0.003 * y + 0.00004 * x * y).astype(np.float32)
+    hole = np.zeros((48, 64), dtype=bool)
+    hole[18:30, 24:40] = True
+    damaged = np.where(hole, np.float32(1), truth)
+    filled = checked(spec, damaged, hole).image
+    assert np.abs(filled - truth)[hole].mean() < 0.02
+
+
+@every_method()
+def test_an_edge_in_a_plain_picture_stays_within_its_colours(spec: MethodSpec) -> None:
+    picture = np.full((40, 50, 3), 40, dtype=np.uint8)
+    picture[:, 25:] = 200
+    hole = np.zeros((40, 50), dtype=bool)
+    hole[16:24, 20:30] = True
+    filled = checked(spec, picture, hole).image[hole]
+    assert filled.min() >= 30
+    assert filled.max() <= 210
+
+
+TEXTURE = ["patchmatch", "auto"]
+
+
+@pytest.mark.parametrize("name", TEXTURE)
+def test_a_periodic_texture_is_reproduced(name: str, rng: np.random.Generator) -> None:
+    truth = np.tile(rng.random((12, 16, 3), dtype=np.float32), (10, 8, 1))
+    hole = np.zeros(truth.shape[:2], dtype=bool)
+    hole[44:76, 48:80] = True
+    damaged = truth.copy()
+    damaged[hole] = 0.5
+    filled = checked(registry.get(name), damaged, hole).image
+    assert np.abs(filled - truth)[hole].mean() < 0.01  # noise against noise would be 0.33
+
+
+@every_method()
+def test_the_declared_inputs_are_taken(spec: MethodSpec, make_picture: Make) -> None:
+    picture, hole = make_picture(40, 50), some_hole(40, 50)
+    sources = np.zeros((40, 50), dtype=bool)
+    sources[:, 30:] = True
+    if "sources" not in spec.aux:
+        with pytest.raises(errors.OptionError, match="sources"):
+            loaded(spec.name)(picture, hole, sources=sources)
+        return
+    picture[:, :12] = 0  # black must not be copied: it lies outside the sources
+    filled = checked(spec, picture, hole, sources=sources).image[hole]
+    assert filled.min() > 0
+
+
+@every_method()
+def test_declared_randomness(spec: MethodSpec, make_picture: Make) -> None:
+    picture, hole = make_picture(60, 70), some_hole(60, 70)
+    if not spec.random:
+        with pytest.raises(errors.OptionError, match="methods that can"):
+            loaded(spec.name).sample(picture, hole, 2)
+        return
+    results = loaded(spec.name).sample(picture, hole, 3, seed=2)
+    assert [result.seed for result in results] == [2, 3, 4]
+    assert len({result.image.tobytes() for result in results}) == 3
+
+
+@every_method()
+def test_nothing_known(spec: MethodSpec, make_picture: Make) -> None:
+    picture, everything = make_picture(9, 9), np.ones((9, 9), dtype=bool)
+    if spec.from_nothing:
+        checked(spec, picture, everything)
+        return
+    with pytest.raises(errors.MaskError, match="nothing known"):
+        loaded(spec.name)(picture, everything)
+
+
+@every_method()
+def test_nothing_missing(spec: MethodSpec, make_picture: Make) -> None:
+    picture = make_picture(9, 9)
+    result = checked(spec, picture, np.zeros((9, 9), dtype=bool))
+    assert np.array_equal(result.image, picture)
+    assert any("empty" in note for note in result.notes)
