@@ -1,0 +1,77 @@
+# Everything that people and CI run. `make` alone lists the targets.
+# A fresh machine needs Python 3.11 or newer (with venv) and make; packages come from pip's index.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT := demo-output
+# The first of these that is new enough; name another one with `make PYTHON=/path/to/python3.12 …`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The pictures of examples/ that have a mask beside them.
+SCENES := $(filter-out %.mask.png %.sources.png,$(wildcard examples/*.jpg examples/*.png examples/*.webp))
+
+.PHONY: help demo setup test check bench format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    remove an object from each picture in examples/, into $(OUT)/"
+	@echo "make test    run the whole test suite"
+	@echo "make check   ruff, mypy, import-linter, codespell"
+	@echo "make bench   time Lacuna against the rivals installed here (minutes)"
+	@echo "make setup   only make $(VENV) with the test tools"
+	@echo "make format  let ruff rewrite what it can"
+	@echo "make clean   remove what make made, $(VENV) included"
+
+# --- environments: a stamp says what $(VENV) holds, so that nothing is installed twice ---------------------
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Lacuna needs Python 3.11 or newer, and none was found (python3 is \
+	$$(python3 --version 2>&1)). Install one, or: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lacuna needs Python 3.11 \
+	or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@ $(VENV)/.core
+
+setup: $(VENV)/.test
+
+# --- what people run ---------------------------------------------------------------------------------------
+
+demo: $(VENV)/.core
+	@mkdir -p $(OUT)
+	@set -e; for picture in $(SCENES); do \
+		name=$$(basename $$picture); stem=$${name%.*}; \
+		set -- inpaint $$picture --mask examples/$$stem.mask.png; \
+		if [ -e examples/$$stem.sources.png ]; then set -- "$$@" --sources examples/$$stem.sources.png; fi; \
+		set -- "$$@" -o $(OUT)/$$name --sheet $(OUT)/$$stem.sheet.jpg; \
+		echo; echo "lacuna $$*"; $(BIN)/lacuna "$$@" --overwrite; \
+	done
+	@echo; echo "Before, mask and after side by side: $(OUT)/*.sheet.jpg"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(OUT) bench-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,175 @@
+"""One way to run our methods and the rivals on an example, and to keep what they made."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from metrics import Image, score
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from rivals import RIVALS, TIME_LIMIT, Rival, RivalError
+from splits import Example
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "src" / "lacuna"
+OURS = ("exemplar", "methods", "frame.py", "blend.py", "inpainting.py", "jit.py")
+"""Parts of the package that decide what a fill looks like."""
+
+Hole = NDArray[np.bool_]
+Work = Callable[[Image, Hole], Image]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One column of a comparison: a method of ours or a rival, with its options.
+
+    Parameters
+    ----------
+    label : ``name`` or ``name@label``, as given on the command line.
+    options : of the method; rivals take none.
+    seed : for methods of ours that are random.
+    door : ``fill`` calls the method on the whole picture, ``inpainter`` goes through `lacuna.Inpainter`.
+    """
+
+    label: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    door: str = "inpainter"
+
+    @property
+    def name(self) -> str:
+        """The method's name, without the label."""
+        return self.label.partition("@")[0]
+
+    @property
+    def rival(self) -> Rival | None:
+        """The rival of that name, or None: the method is ours."""
+        return RIVALS.get(self.name)
+
+    def key(self, example: Example) -> str:
+        """Return a name for the fill that changes with everything that the fill depends on."""
+        if self.rival is not None:
+            code = _version(self.name)
+        else:
+            code = f"{_code_hash()} {sorted(self.options.items())} {self.seed} {self.door}"
+        digest = hashlib.sha256(f"{self.name} {code}".encode())
+        digest.update(to_bytes(example.truth).tobytes() + np.packbits(example.hole).tobytes())
+        return f"{example.split}-{example.kind}-{example.name}-{digest.hexdigest()[:12]}"
+
+    def fill(self, example: Example, limit: float) -> tuple[NDArray[np.uint8], float]:
+        """Return the filled picture in 8 bits and the seconds it took.
+
+        Raises
+        ------
+        RivalError : a rival failed or needed more than `limit` seconds.
+        """
+        if self.rival is not None:
+            return self.rival.run(to_bytes(example.image), example.hole, limit)
+        work = self.work()
+        image, hole = example.image, example.hole
+        _warm(self, work)
+        start = time.perf_counter()
+        out = work(image, hole)
+        return to_bytes(out), time.perf_counter() - start
+
+    def work(self) -> Work:
+        """Return a function from canon image and hole to the filled image; only for methods of ours."""
+        if self.door == "inpainter":
+            from lacuna.inpainting import Inpainter
+
+            inpainter = Inpainter(self.name, options=dict(self.options))
+            return lambda image, hole: inpainter.run(image, hole, seed=self.seed).image
+        from lacuna import registry
+        from lacuna.types import Aux
+
+        method = registry.create(self.name, dict(self.options))
+        return lambda image, hole: method.fill(image, hole, aux=Aux(), seed=self.seed)
+
+
+@dataclass
+class Outcome:
+    """What is kept of one fill: its figures, or why there are none, and where the picture lies."""
+
+    method: str
+    figures: dict[str, float] | None
+    seconds: float
+    failure: str | None = None
+    picture: str = ""
+
+
+def evaluate(runner: Runner, example: Example, folder: Path, limit: float = TIME_LIMIT) -> Outcome:
+    """Return the figures of one fill, from the cache if it was made before.
+
+    Parameters
+    ----------
+    folder : the picture is kept in ``folder/cache/<method>/<key>.png``, the figures beside it in JSON.
+    limit : seconds that a rival may take; a rival that fails is remembered as failed.
+    """
+    stem = folder / "cache" / runner.name / runner.key(example)
+    record, picture_path = stem.with_suffix(".json"), stem.with_suffix(".png")
+    if record.is_file():
+        kept = json.loads(record.read_text())
+        return Outcome(runner.label, kept["figures"], kept["seconds"], kept["failure"], str(picture_path))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fill, seconds = runner.fill(example, limit)
+    except RivalError as error:
+        outcome = Outcome(runner.label, None, limit, failure=str(error))
+    else:
+        picture = np.where(example.hole[..., None], fill, to_bytes(example.truth))
+        PilImage.fromarray(picture).save(picture_path)
+        figures = score(picture.astype(np.float32) / np.float32(255), example.truth, example.hole)
+        outcome = Outcome(runner.label, figures, seconds, picture=str(picture_path))
+    partial = stem.with_suffix(".part")
+    partial.write_text(json.dumps(asdict(outcome), indent=1))
+    partial.replace(record)
+    return outcome
+
+
+def default_door() -> str:
+    """Return ``inpainter``, what users call, as soon as the package has it; else ``fill``."""
+    return "inpainter" if (PACKAGE / "inpainting.py").is_file() else "fill"
+
+
+def to_bytes(image: Image) -> NDArray[np.uint8]:
+    """Return a canon image in 8 bits."""
+    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+_warmed: set[tuple[str, str]] = set()
+
+
+def _warm(runner: Runner, work: Work) -> None:
+    """Let kernels compile on a small picture, outside the seconds."""
+    key = (runner.label, runner.door)
+    if key in _warmed:
+        return
+    image = np.random.Generator(np.random.PCG64(0)).random((96, 96, 3), dtype=np.float32)
+    hole = np.zeros((96, 96), dtype=bool)
+    hole[36:60, 36:60] = True
+    work(image, hole)
+    _warmed.add(key)
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return str(RIVALS[name].version())
+
+
+@functools.cache
+def _code_hash() -> str:
+    """Return a hash of the sources that decide what our fills look like."""
+    digest = hashlib.sha256()
+    for part in OURS:
+        path = PACKAGE / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""The typer application, and the one place where an exception becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from lacuna import __version__, errors
+from lacuna.cli import exits, render
+from lacuna.cli.compare import compare
+from lacuna.cli.inpaint import inpaint
+from lacuna.cli.methods import methods
+from lacuna.cli.verify import verify
+
+DEBUG_VARIABLE = "LACUNA_DEBUG"
+
+# Newer typers carry a click of their own, older ones import it; either way this is the base of its errors.
+_ClickError: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="lacuna",
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (inpaint, compare, verify, methods):
+    app.command()(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"lacuna {__version__}\n")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool,
+    typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True),
+]
+
+
+@app.callback(epilog="[bold]lacuna COMMAND --help[/] shows the options of a command.")
+def _root(version: _Version = False) -> None:
+    """Fill the missing parts of images, and leave every known pixel exactly as it was."""
+
+
+class UsageError(Exception):
+    """A command line that cannot be understood."""
+
+
+class InternalError(Exception):
+    """Something that Lacuna did not raise on purpose."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code; no exception leaves, and no traceback is shown."""
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; a closed pipe would make it complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.BROKEN_PIPE
+    return code
+
+
+def _run(args: Sequence[str]) -> int:
+    as_json = "--json" in args
+    with _terminable() as terminated:
+        try:
+            return _invoke(list(args) or ["--help"])
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt:
+            stopped = errors.Cancelled("stopped; no partial file is left")
+            code = exits.TERMINATED if terminated() else exits.INTERRUPTED
+            return render.failure(stopped, code, as_json=as_json)
+        except Exception as error:
+            if isinstance(error.__cause__, BrokenPipeError):
+                raise error.__cause__ from error
+            return render.failure(*_explained(error), as_json=as_json)
+
+
+def _invoke(args: list[str]) -> int:
+    """Run the command without click's ``main``, which has answers of its own to Ctrl-C and closed pipes."""
+    command = get_command(app)
+    try:
+        with command.make_context("lacuna", args) as context:
+            code: int | None = command.invoke(context)
+    except typer.Exit as end:
+        code = end.exit_code
+    return code or exits.OK
+
+
+def _explained(error: Exception) -> tuple[Exception, int]:
+    """Return an error that is fit to be shown, and its exit code."""
+    if isinstance(error, MemoryError):
+        error = errors.DeviceOutOfMemoryError(
+            "memory ran out; close other programs or give a smaller picture"
+        )
+    if isinstance(error, errors.LacunaError):
+        return error, exits.exit_code(error)
+    if isinstance(error, _ClickError):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "lacuna"
+        return UsageError(f"{error.format_message().rstrip('.')}; try '{path} --help'"), exits.USAGE
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+    kind = type(error).__name__
+    words = f"a bug in Lacuna: {kind}: {error}; please report what {DEBUG_VARIABLE}=1 shows"
+    return InternalError(words), exits.BUG
+
+
+@contextmanager
+def _terminable() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM stop the work as Ctrl-C does, so that temporary files are removed on the way out."""
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, where signals cannot be caught
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,221 @@
+"""Arguments and options that several commands share, declared once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lacuna.errors import ImageError, OptionError
+
+STREAM = "-"
+
+_HOLE, _FILL, _OUT = "The hole", "The fill", "The output"
+
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="The picture: a file, or - for stdin.")]
+Mask = Annotated[
+    str,
+    typer.Option(
+        "--mask",
+        "-m",
+        metavar="MASK",
+        help="What is missing: a picture in which white (128 or more) is missing, or the word [bold]alpha[/] "
+        "for the fully transparent pixels of IMAGE.",
+        rich_help_panel=_HOLE,
+    ),
+]
+Dilate = Annotated[
+    int, typer.Option("--dilate", metavar="N", help="Grow the hole by N pixels.", rich_help_panel=_HOLE)
+]
+Invert = Annotated[
+    bool, typer.Option("--invert", help="In this mask, white is what stays.", rich_help_panel=_HOLE)
+]
+ResizeMask = Annotated[
+    bool,
+    typer.Option("--resize-mask", help="Accept a mask of another size and resize it.", rich_help_panel=_HOLE),
+]
+Method = Annotated[
+    str,
+    typer.Option("--method", metavar="NAME", help="See [bold]lacuna methods[/].", rich_help_panel=_FILL),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help="Only this method, as often as needed; every one that runs here unless given.",
+        rich_help_panel=_FILL,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="An option of the method, as often as needed; [bold]lacuna methods NAME[/] lists them.",
+        rich_help_panel=_FILL,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="Another seed gives another plausible fill.",
+        rich_help_panel=_FILL,
+    ),
+]
+Sources = Annotated[
+    str | None,
+    typer.Option(
+        "--sources",
+        metavar="MASK",
+        help="White is where the fill may be copied from; everywhere unless given.",
+        rich_help_panel=_FILL,
+    ),
+]
+Blend = Annotated[
+    str,
+    typer.Option(
+        "--blend",
+        metavar="HOW",
+        help="[bold]hard[/] takes the fill as it is; [bold]membrane[/] shifts its brightness and colour so "
+        "that it meets the rim without a step.",
+        rich_help_panel=_FILL,
+    ),
+]
+Feather = Annotated[
+    float,
+    typer.Option(
+        "--feather",
+        metavar="N",
+        help="Fade the fill out over N pixels around the hole. [bold]Changes known pixels.[/]",
+        rich_help_panel=_FILL,
+    ),
+]
+Context = Annotated[
+    float,
+    typer.Option(
+        "--context",
+        metavar="SHARE",
+        help="How much of the surroundings a method sees on each side, as a share of the hole's size.",
+        rich_help_panel=_FILL,
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="Where to write; its ending chooses the format, - is stdout. Unless given, photo.jpg becomes "
+        "photo.filled.jpg and stdin goes to stdout.",
+        rich_help_panel=_OUT,
+    ),
+]
+SheetOutput = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="SHEET", help="Where to write the sheet.", rich_help_panel=_OUT),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Also write a before / mask / after picture.",
+        rich_help_panel=_OUT,
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        "--quality",
+        metavar="1-100",
+        help="Of JPEG and WebP; the input's own unless given.",
+        rich_help_panel=_OUT,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=_OUT)
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more pixels; 0 for no limit."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, errors included.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def one_stdin(*names: str | None) -> None:
+    """Refuse a command line that would read stdin twice."""
+    if names.count(STREAM) > 1:
+        raise typer.BadParameter("only one input can be - (stdin)")
+
+
+def source(name: str) -> str | bytes:
+    """Return what the doors open: the file's name, or the bytes that arrive on stdin for ``-``.
+
+    Raises
+    ------
+    ImageError : nothing is piped in.
+    """
+    if name != STREAM:
+        return name
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ImageError("- reads a picture from stdin, and nothing is piped in")
+    return sys.stdin.buffer.read()
+
+
+def limit(max_pixels: int | None) -> dict[str, int | None]:
+    """Return the keyword for the doors: nothing (their default), a number, or None for no limit."""
+    if max_pixels is None:
+        return {}
+    return {"max_pixels": max_pixels or None}
+
+
+def pairs(values: Iterable[str]) -> dict[str, str]:
+    """Return ``key=value`` texts as a dict.
+
+    Raises
+    ------
+    OptionError : a text without ``=``, or a key given twice.
+
+    Examples
+    --------
+    >>> pairs(["patch=7", "texture=0.5"])
+    {'patch': '7', 'texture': '0.5'}
+    """
+    found: dict[str, str] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise OptionError(
+                f"--option {text!r} is not of the form key=value; for example --option radius=5"
+            )
+        if key in found:
+            raise OptionError(f"--option {key} is given twice: {found[key]!r} and {value!r}")
+        found[key] = value
+    return found
+
+
+def default_output(image: str) -> str:
+    """Return the name of the output when none is given.
+
+    Formats that can only be read become PNG.
+
+    Examples
+    --------
+    >>> default_output("photo.jpg"), default_output("party.gif"), default_output("-")
+    ('photo.filled.jpg', 'party.filled.png', '-')
+    """
+    from lacuna.image.writing import SUFFIXES
+
+    if image == STREAM:
+        return STREAM
+    path = Path(image)
+    suffix = path.suffix if path.suffix.lower() in SUFFIXES else ".png"
+    return str(path.with_name(f"{path.stem}.filled{suffix}"))

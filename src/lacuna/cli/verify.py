@@ -1,0 +1,72 @@
+"""``lacuna verify``: whether anybody's tool left the known pixels alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lacuna import __version__
+from lacuna.cli import exits, options, render
+
+if TYPE_CHECKING:
+    from lacuna.image import Verification
+
+
+def verify(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="The picture as it was.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The picture as any program returned it.")],
+    mask: options.Mask,
+    dilate: options.Dilate = 0,
+    invert: options.Invert = False,
+    resize_mask: options.ResizeMask = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Count the known pixels that differ between two files, and say by how much.
+
+    The exit code is 1 if any does.
+    """
+    options.one_stdin(before, after, mask)
+    from lacuna.image import open_image, verify_files
+    from lacuna.masks import to_hole
+
+    limit = options.limit(max_pixels)
+    first, second = (open_image(options.source(name), **limit) for name in (before, after))
+    hole, notes = to_hole(
+        options.source(mask),
+        first.shape,
+        picture=first,
+        dilate=dilate,
+        invert=invert,
+        resize=resize_mask,
+    )
+    found = verify_files(first, second, hole, **limit)
+    told = (*first.notes, *second.notes, *notes, *found.notes)
+    if as_json:
+        facts = {"version": __version__, "before": before, "after": after, **dataclasses.asdict(found)}
+        render.emit(facts | {"notes": list(told)})
+    elif not quiet:
+        for note in dict.fromkeys(told):  # the same picture twice has the same notes twice
+            render.say(note)
+        sys.stdout.write(_sentence(found) + "\n")
+    return exits.CHANGED if found.changed else exits.OK
+
+
+def _sentence(found: Verification) -> str:
+    words = render.known_changed(found.changed, found.known)
+    if not found.changed:
+        return words
+    share = found.changed / found.known
+    return (
+        f"{words} ({share:.2%}); largest difference {found.max_difference:.6g}{_scale(found.type)}, "
+        f"mean {found.mean_difference:.3g}"
+    )
+
+
+def _scale(name: str) -> str:
+    """Return what a difference is to be measured against, where the type says it."""
+    return {"uint8": " of 255", "uint16": " of 65535", "bool": " of 1"}.get(name, "")

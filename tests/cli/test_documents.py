@@ -1,0 +1,61 @@
+"""Documents, examples and the command line must not drift apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+MASKS = sorted(ROOT.glob("examples/*.mask.png"))
+PICTURES = {
+    path.name.split(".")[0]: path
+    for path in ROOT.glob("examples/*")
+    if path.suffix in (".jpg", ".png", ".webp") and ".mask." not in path.name and ".sources." not in path.name
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if "://" not in target]
+    missing = [target for target in local if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("command", ["inpaint", "compare", "verify", "methods"])
+def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", lacuna(command, "--help").out))
+    documented = set(
+        re.findall(r"(?<![\w-])--[a-z][a-z-]+", (ROOT / "docs/cli.md").read_text(encoding="utf-8"))
+    )
+    assert options <= documented
+
+
+def test_every_method_is_in_the_documentation(lacuna: Callable) -> None:
+    names = {method["name"] for method in lacuna("methods", "--json").json["methods"]}
+    for page in ("README.md", "docs/methods.md"):
+        assert names <= set(re.findall(r"`([a-z-]+)`", (ROOT / page).read_text(encoding="utf-8")))
+
+
+def test_there_are_three_scenes_or_more_and_each_is_credited() -> None:
+    credits = (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    assert len(MASKS) >= 3
+    assert {mask.name.split(".")[0] for mask in MASKS} == set(PICTURES)
+    assert all(f"`{picture.name}`" in credits for picture in PICTURES.values())
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=lambda mask: mask.name)
+def test_a_mask_fits_its_picture_and_both_are_small(mask: Path) -> None:
+    picture = PICTURES[mask.name.split(".")[0]]
+    assert max(picture.stat().st_size, mask.stat().st_size) < 200_000
+    with Image.open(picture) as photo, Image.open(mask) as drawn:
+        assert drawn.size == photo.size
+        values = np.asarray(drawn)
+    assert set(np.unique(values)) == {0, 255}
+    assert 0.01 < (values == 255).mean() < 0.3
