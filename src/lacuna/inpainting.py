@@ -78,9 +78,9 @@ def inpaint(
     image : (H, W) or (H, W, C) array with C = 1 … 4, PIL image, path, bytes, open binary file, or the picture
         of an earlier `Result`. Integers span their type's range; floats are display-encoded, usually in
         [0, 1]. With 2 or 4 channels the last one is alpha. Never written to.
-    mask : (H, W) array, PIL image, path, bytes or open binary file; or ``"alpha"``.
-        **True is missing**; 8-bit masks are cut at 128. ``"alpha"`` takes the fully transparent pixels of the
-        image, which become opaque.
+    mask : (H, W) array, PIL image, path, bytes or open binary file; a `lacuna.masks.Mask`, or an expression
+        such as ``"box:10,10,200,80 | dilate 2"``. **True is missing**; 8-bit masks are cut at 128.
+        ``"alpha"`` takes the fully transparent pixels of the image, which become opaque.
     method : a name from `list_methods`. ``"auto"`` chooses by the hole and says why in `Result.notes`.
     seed : 0 or more. The same seed gives the same bytes; another one another fill where a method is random.
     device : ``"auto"`` or ``"cpu"``.

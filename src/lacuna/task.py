@@ -16,7 +16,7 @@ from lacuna.blend import feather_weight
 from lacuna.errors import MaskError, OptionError
 from lacuna.frame import Frame, plan
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, open_image
-from lacuna.masks import to_hole
+from lacuna.masks import Mask, as_mask, to_hole
 from lacuna.progress import report
 from lacuna.types import Aux, FloatImage, Hole, OnStep
 
@@ -97,18 +97,19 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
         raise OptionError(f"method {spec.name!r} does not copy and takes no sources; methods that do: {able}")
     report(how.on_step, 0.0, "opening")
     picture = image if isinstance(image, Picture) else open_image(image, max_pixels=how.max_pixels)
+    mask = as_mask(mask)
     hole, notes = to_hole(
         mask, picture.shape, picture=picture, dilate=how.dilate, invert=how.invert, resize=how.resize_mask
     )
     hole.flags.writeable = False
     if not hole.any():
         notes = (*notes, "the mask is empty: nothing to fill, the picture is a copy")
-    weight = _feathered(picture, hole, how.feather)
+    weight = _feathered(picture, hole, how.feather or softness(mask))
     wanted = hole if weight is None else weight > 0
     hidden = None if picture.known.all() else ~(picture.known | wanted)
     unknown = wanted if hidden is None else wanted | hidden
     _check_known(spec, unknown, feathered=weight is not None)
-    sources, more = _sources(spec, unknown, hidden, how)
+    sources, more = _sources(spec, picture, unknown, hidden, how)
     takes_sources = "sources" in spec.aux
     return Task(
         picture=picture,
@@ -118,7 +119,7 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
         hidden=hidden if takes_sources else None,
         frames=plan(wanted, unknown=unknown, sources=sources, context=how.context, whole=spec.whole_image),
         aux=Aux(sources=sources),
-        opaque=isinstance(mask, str) and mask == "alpha",
+        opaque=isinstance(mask, Mask) and mask.takes_alpha,
         notes=(*picture.notes, *notes, *more),
         seconds=time.perf_counter() - started,
     )
@@ -133,6 +134,12 @@ def whole_number(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or number < least:
         raise OptionError(f"{name} is {value!r}; expected a whole number of {least} or more")
     return number
+
+
+def softness(mask: Any) -> float:
+    """Return over how many pixels a mask itself wants the fill to fade out; 0 for most."""
+    mask = as_mask(mask)
+    return mask.softness if isinstance(mask, Mask) else 0.0
 
 
 def _feathered(picture: Picture, hole: Hole, radius: float) -> NDArray[np.float32] | None:
@@ -155,13 +162,13 @@ def _check_known(spec: registry.MethodSpec, unknown: Hole, *, feathered: bool) -
 
 
 def _sources(
-    spec: registry.MethodSpec, unknown: Hole, hidden: Hole | None, how: Settings
+    spec: registry.MethodSpec, picture: Picture, unknown: Hole, hidden: Hole | None, how: Settings
 ) -> tuple[Hole | None, tuple[str, ...]]:
     """Return where a method may copy from (None: every known pixel), and what was noticed."""
     if how.sources is None:
         return (~unknown if hidden is not None and "sources" in spec.aux else None), ()
     height, width = unknown.shape
-    marked, notes = to_hole(how.sources, (height, width), resize=how.resize_mask)
+    marked, notes = to_hole(how.sources, (height, width), picture=picture, resize=how.resize_mask)
     allowed = marked & ~unknown
     if not allowed.any():
         raise MaskError(

@@ -82,7 +82,7 @@ def compare(
     with render.progress(quiet=quiet) as on_step:
         picture = open_image(options.source(image), **options.limit(max_pixels))
         hole, notes = to_hole(
-            options.source(mask),
+            options.mask(mask),
             picture.shape,
             picture=picture,
             dilate=dilate,

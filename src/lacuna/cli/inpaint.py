@@ -47,14 +47,17 @@ def inpaint(
     targets.check(target, overwrite=overwrite)
     targets.check(sheet, overwrite=overwrite)
     from lacuna.inpainting import Inpainter
+    from lacuna.task import softness
 
+    drawn = options.mask(mask)
+    feather = feather or softness(drawn)
     filler = Inpainter(method, options=options.pairs(option or ()))
     how: dict[str, Any] = {"seed": seed, "blend": blend, "feather": feather, "context": context}
     how |= {"dilate": dilate, "invert": invert, "resize_mask": resize_mask, **options.limit(max_pixels)}
     if sources is not None:
-        how["sources"] = options.source(sources)
+        how["sources"] = options.mask(sources)
     with render.progress(quiet=quiet) as on_step:
-        result = filler.run(options.source(image), options.source(mask), on_step=on_step, **how)
+        result = filler.run(options.source(image), drawn, on_step=on_step, **how)
     if result.changed_outside and not feather:
         return _not_sacred(result, as_json=as_json)
     saved = result.save(targets.opened(target), overwrite=overwrite, quality=quality)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,8 +22,9 @@ Mask = Annotated[
         "--mask",
         "-m",
         metavar="MASK",
-        help="What is missing: a picture in which white (128 or more) is missing, or the word [bold]alpha[/] "
-        "for the fully transparent pixels of IMAGE.",
+        help="What is missing: a picture in which white (128 or more) is missing; [bold]alpha[/] for the "
+        "fully transparent pixels of IMAGE; or an expression such as [bold]'box:10,10,200,80 + "
+        "color:#ff0000~20 | dilate 4'[/], see docs/masks.md.",
         rich_help_panel=_HOLE,
     ),
 ]
@@ -167,6 +168,15 @@ def source(name: str) -> str | bytes:
     if sys.stdin is None or sys.stdin.isatty():
         raise ImageError("- reads a picture from stdin, and nothing is piped in")
     return sys.stdin.buffer.read()
+
+
+def mask(name: str) -> Any:
+    """Return what `lacuna.masks.to_hole` takes: a value, a file's name, or the bytes on stdin for ``-``."""
+    if name == STREAM:
+        return source(name)
+    from lacuna.masks import as_mask
+
+    return as_mask(name)
 
 
 def limit(max_pixels: int | None) -> dict[str, int | None]:

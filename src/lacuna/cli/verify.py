@@ -37,7 +37,7 @@ def verify(
     limit = options.limit(max_pixels)
     first, second = (open_image(options.source(name), **limit) for name in (before, after))
     hole, notes = to_hole(
-        options.source(mask),
+        options.mask(mask),
         first.shape,
         picture=first,
         dilate=dilate,

@@ -13,6 +13,10 @@ from lacuna.errors import ImageError, MaskError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, open_image
 from lacuna.image.container import channels, has_alpha
 from lacuna.image.depth import full_scale
+from lacuna.masks.grammar import is_expression, parse
+from lacuna.masks.shape import dilated
+from lacuna.masks.sources import Alpha
+from lacuna.masks.values import Mask
 from lacuna.types import Hole
 
 ALPHA = "alpha"
@@ -36,12 +40,13 @@ def to_hole(
 
     Parameters
     ----------
-    mask : path, bytes, binary file, PIL image, array, or ``"alpha"``
+    mask : path, bytes, binary file, PIL image, array, `Mask`, or an expression
         White is missing: True, or at least half of the largest value (8-bit: 128, 16-bit: 32768, float: 0.5).
-        Of several channels the luminance counts, or the alpha if only that varies. ``"alpha"`` takes the
+        Of several channels the luminance counts, or the alpha if only that varies. A text that
+        names no file may be an expression (`lacuna.masks.grammar`); ``"alpha"`` is the shortest: the
         picture's fully transparent pixels.
     shape : (H, W) of the picture.
-    picture : needed for ``"alpha"``.
+    picture : needed for masks that look at it, such as ``"alpha"``.
     dilate : grow the hole by this many pixels, in all directions alike (Euclidean disc). After ``invert``.
     invert : black is missing instead.
     resize : accept a mask of another size and stretch it; shrinking never loses missing pixels.
@@ -53,7 +58,8 @@ def to_hole(
 
     Raises
     ------
-    MaskError : unreadable, of another size, or neither bool, 8-bit, 16-bit nor float in [0, 1].
+    MaskError : unreadable, of another size, neither bool, 8-bit, 16-bit nor float in [0, 1], or an expression
+        that cannot be read or covers nothing of the picture.
     OptionError : ``dilate`` is negative or not a whole number.
 
     Examples
@@ -63,19 +69,40 @@ def to_hole(
     [[False, False, True, True]]
     """
     radius = _radius(dilate)
-    if isinstance(mask, str) and mask == ALPHA:
-        hole, notes = _from_alpha(picture)
+    mask = as_mask(mask)
+    if isinstance(mask, Mask):
+        hole, notes = mask.draw(shape, picture)
+        if not isinstance(mask, Alpha):
+            notes = (f"mask: {mask}", *notes)
     else:
-        values, notes = _open(mask, max(DEFAULT_MAX_PIXELS, shape[0] * shape[1]))
-        level, more = _one_channel(values)
-        hole, soft = _cut(level)
-        notes = (*notes, *more, *soft)
+        hole, notes = _read(mask, shape)
     if invert:
         hole = ~hole
     if hole.shape != shape:
         hole, told = _resized(hole, shape, allowed=resize)
         notes = (*notes, told)
-    return _dilated(hole, radius), notes
+    return dilated(hole, radius), notes
+
+
+def as_mask(mask: Any) -> Any:
+    """Return a text that is an expression as a `Mask`, and everything else as it is.
+
+    A file of that name comes first, so that any file can be named.
+    """
+    if not isinstance(mask, str):
+        return mask
+    if mask == ALPHA:
+        return Alpha()
+    if is_expression(mask) and not _exists(mask):
+        return parse(mask)
+    return mask
+
+
+def _exists(name: str) -> bool:
+    try:
+        return os.path.exists(name)
+    except ValueError:  # a null character
+        return False
 
 
 def _radius(dilate: Any) -> int:
@@ -88,15 +115,29 @@ def _radius(dilate: Any) -> int:
     return radius
 
 
-def _from_alpha(picture: Picture | None) -> tuple[Hole, tuple[str, ...]]:
-    if picture is None or picture.alpha is None:
-        raise MaskError("the picture has no alpha channel to take the mask from; give a mask file or array")
-    alpha = picture.alpha
-    hole = picture.alpha_hole()
-    partly = int(np.count_nonzero(picture.known & (alpha < full_scale(alpha.dtype))))
-    if partly:
-        return hole, (f"{partly} partly transparent pixels count as known; only alpha 0 is missing",)
-    return hole, ()
+def read_mask(mask: Any, shape: tuple[int, int]) -> tuple[Hole, tuple[str, ...]]:
+    """Return the hole of a mask that is drawn already, for use in an expression.
+
+    Raises
+    ------
+    MaskError : unreadable, or not of the picture's size.
+    """
+    hole, notes = _read(mask, shape)
+    if hole.shape != shape:
+        there, here = (f"{s[1]}x{s[0]}" for s in (hole.shape, shape))
+        name = mask if isinstance(mask, str | os.PathLike) else "a mask"
+        raise MaskError(
+            f"{name} is {there}, the picture is {here}; masks that are combined must have the picture's size"
+            + _turned(hole.shape, shape)
+        )
+    return hole, notes
+
+
+def _read(mask: Any, shape: tuple[int, int]) -> tuple[Hole, tuple[str, ...]]:
+    values, notes = _open(mask, max(DEFAULT_MAX_PIXELS, shape[0] * shape[1]))
+    level, more = _one_channel(values)
+    hole, soft = _cut(level)
+    return hole, (*notes, *more, *soft)
 
 
 def _open(mask: Any, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -108,7 +149,9 @@ def _open(mask: Any, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ...]]:
         picture = open_image(mask, max_pixels=max_pixels)
     except ImageError as error:
         if isinstance(mask, str) and not os.path.exists(mask):
-            raise MaskError(f"mask {mask} does not exist (or say 'alpha' for the picture's own)") from error
+            raise MaskError(
+                f"mask {mask} does not exist (or say 'alpha' for the picture's own, or box:x,y,width,height)"
+            ) from error
         raise MaskError(f"the mask cannot be used: {error}") from error
     values, notes = picture.pixels, tuple(f"mask: {note}" for note in picture.notes)
     if picture.kind == "pil" and values.dtype == np.int32:
@@ -202,12 +245,21 @@ def _resized(hole: Hole, shape: tuple[int, int], *, allowed: bool) -> tuple[Hole
     if not allowed:
         raise MaskError(
             f"the mask is {there}, the picture is {here}; give a mask of the picture's size, or accept this "
-            "one stretched: --resize-mask (resize_mask=True)"
+            "one stretched: --resize-mask (resize_mask=True)" + _turned(hole.shape, shape)
         )
     words = f"the mask was resized from {there} to {here}"
     if hole.shape[0] * shape[1] != hole.shape[1] * shape[0]:
         words += ", which changes its proportions"
     return _stretched(_stretched(hole, shape[0], 0), shape[1], 1), words
+
+
+def _turned(there: tuple[int, ...], here: tuple[int, int]) -> str:
+    """Return a hint if the sizes differ by a quarter turn."""
+    if there != here[::-1]:
+        return ""
+    return (
+        ". Its sides are those of the picture, swapped: it was probably drawn on a picture lying on its side"
+    )
 
 
 def _stretched(hole: Hole, length: int, axis: int) -> Hole:
@@ -219,19 +271,3 @@ def _stretched(hole: Hole, length: int, axis: int) -> Hole:
         return repeated
     merged: Hole = np.logical_or.reduceat(hole, starts, axis=axis)
     return merged
-
-
-def _dilated(hole: Hole, radius: int) -> Hole:
-    """Return every pixel within a distance of a missing one."""
-    if radius == 0 or not hole.any():
-        return hole
-    import cv2
-
-    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
-    top, left = max(rows[0] - radius, 0), max(columns[0] - radius, 0)
-    near = (slice(top, rows[-1] + radius + 1), slice(left, columns[-1] + radius + 1))
-    away = cv2.distanceTransform((~hole[near]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    out = hole.copy()
-    # Squared distances are whole numbers; half of one absorbs the rounding of the root.
-    out[near] = np.square(away) <= radius * radius + 0.5
-    return out
