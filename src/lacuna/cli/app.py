@@ -18,6 +18,7 @@ from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
 from lacuna.cli.inpaint import inpaint
+from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.verify import verify
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for _command in (inpaint, compare, verify, methods):
     app.command()(_command)
+app.add_typer(mask_app, name="mask")
 
 
 def _print_version(wanted: bool) -> None:
