@@ -16,7 +16,7 @@ from lacuna.blend import feather_weight
 from lacuna.errors import MaskError, OptionError
 from lacuna.frame import Frame, plan
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, open_image
-from lacuna.masks import Mask, as_mask, to_hole
+from lacuna.masks import Mask, as_mask, doctor, to_hole
 from lacuna.progress import report
 from lacuna.types import Aux, FloatImage, Hole, OnStep
 
@@ -104,6 +104,8 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
     hole.flags.writeable = False
     if not hole.any():
         notes = (*notes, "the mask is empty: nothing to fill, the picture is a copy")
+    elif not hole.all():
+        notes = (*notes, *map(str, doctor.examine(picture, hole)))
     weight = _feathered(picture, hole, how.feather or softness(mask))
     wanted = hole if weight is None else weight > 0
     hidden = None if picture.known.all() else ~(picture.known | wanted)

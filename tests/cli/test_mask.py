@@ -62,6 +62,22 @@ def test_draw_writes_the_mask(lacuna: Callable, scene: Any) -> None:
     assert facts.json["missing"] == 2240 - 140
 
 
+def test_check_names_what_is_wrong(lacuna: Callable, scene: Any) -> None:
+    photo = scene.path("photo.png")
+    fine = lacuna("mask", "check", photo, scene.path("mask.png"), "--preview", scene.path("look.png"))
+    assert (fine.code, fine.out) == (0, "")
+    assert "nothing looks wrong" in fine.err
+    assert "look.png" in scene.files
+    wrong = lacuna("mask", "check", photo, scene.path("mask.png"), "--invert")
+    assert wrong.code == exits.CHANGED
+    assert wrong.out.startswith("inverted: ")
+    ran = lacuna("mask", "check", photo, "!box:0,0,56,40", "--json")
+    assert ran.code == exits.CHANGED
+    assert [finding["code"] for finding in ran.json["findings"]] == ["empty"]
+    assert ran.json["missing"] == 0
+    assert lacuna("mask", "check", photo, "nothing.png").code == exits.EXIT_CODES[MaskError]
+
+
 def test_a_set_of_masks(lacuna: Callable, tmp_path: Path) -> None:
     names = ["mask", "dataset", tmp_path / "set", "--count", "8", "--size", "64x48", "--border-width", "4"]
     names += ["--buckets", ".05-.1,.2-.3", "--kind", "wide", "--seed", "5"]

@@ -10,7 +10,7 @@ from lacuna import errors
 
 OK = 0
 CHANGED = 1
-"""``verify`` found known pixels that changed."""
+"""``verify`` found known pixels that changed, or ``mask check`` something that looks wrong."""
 USAGE = 2
 """The command line itself is wrong: an unknown option, a missing argument."""
 NOT_SACRED = 3

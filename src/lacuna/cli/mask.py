@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render, targets
 from lacuna.errors import OptionError
+from lacuna.types import Hole
+
+if TYPE_CHECKING:
+    from lacuna.image import Picture
 
 app = typer.Typer(help="Draw masks, check them, make sets of them.", no_args_is_help=True)
 
@@ -66,6 +72,63 @@ def draw(
         for note in notes:
             render.say(note, indent=2)
     return exits.OK
+
+
+@app.command()
+def check(
+    image: options.Image,
+    mask: _Mask,
+    dilate: options.Dilate = 0,
+    invert: options.Invert = False,
+    preview: Annotated[
+        str | None,
+        typer.Option("--preview", metavar="FILE", help="Also write picture, hole on the picture, and hole."),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Say what is probably wrong with a mask, and what to do about it.
+
+    The exit code is 1 if anything is.
+    """
+    options.one_stdin(image, mask)
+    targets.check(preview, overwrite=overwrite)
+    from lacuna.image import open_image
+    from lacuna.masks import doctor
+
+    picture = open_image(options.source(image), **options.limit(max_pixels))
+    hole, findings, notes = doctor.check(picture, options.mask(mask), dilate=dilate, invert=invert)
+    if preview is not None:
+        _preview(picture, hole, preview, overwrite=overwrite)
+    missing = int(hole.sum())
+    if as_json:
+        facts: dict[str, Any] = {"version": __version__, "image": image, "mask": mask, "preview": preview}
+        facts |= {"missing": missing, "known": hole.size - missing}
+        facts |= {"findings": [asdict(one) for one in findings], "notes": list(notes)}
+        render.emit(facts)
+    elif not quiet:
+        sys.stdout.writelines(f"{finding.code}: {finding}\n" for finding in findings)
+        verdict = "" if findings else "; nothing looks wrong"
+        render.say(f"{missing / hole.size:.1%} of the picture is missing{verdict}", style="bold")
+        for note in notes:
+            render.say(note, indent=2)
+    return exits.CHANGED if findings else exits.OK
+
+
+def _preview(picture: Picture, hole: Hole, path: str, *, overwrite: bool) -> None:
+    from lacuna.cli import sheet
+    from lacuna.image import open_image
+
+    drawn = open_image(hole.astype("uint8") * 255)
+    whole = sheet.View(0, 0, *hole.shape)
+    tiles = [
+        sheet.Tile("picture", sheet.show(picture, hole, whole)),
+        sheet.Tile("missing", sheet.show(picture, hole, whole, mark=True)),
+        sheet.Tile("mask", sheet.show(drawn, hole & False, whole), "white is missing"),
+    ]
+    sheet.write(sheet.draw(tiles), path, overwrite=overwrite)
 
 
 @app.command()

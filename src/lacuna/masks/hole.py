@@ -23,6 +23,11 @@ ALPHA = "alpha"
 SOFT_SHARE = 0.001
 """More than this share of values between nothing and everything, and the mask is called soft."""
 
+# How notes begin that `lacuna.masks.doctor` knows.
+IS_SOFT = "the mask is soft or has JPEG noise"
+IN_ALPHA = "the mask is in its alpha channel"
+IN_COLOUR = "the mask is in colour"
+
 # Rec. 601, as Pillow's conversion to grey.
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
@@ -186,7 +191,7 @@ def _one_channel(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     visible = colour[alpha > 0]
     if len(visible) == 0 or (visible == visible[0]).all():
         return alpha, (
-            "the mask is in its alpha channel (the colour is the same everywhere): opaque is missing; "
+            f"{IN_ALPHA} (the colour is the same everywhere): opaque is missing; "
             "invert it if transparent should be",
         )
     level, notes = _grey(colour)
@@ -201,7 +206,7 @@ def _grey(colour: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     level = colour.astype(np.float64) @ _LUMINANCE
     if colour.dtype.kind in "ub":
         level = np.rint(level)
-    return level.astype(colour.dtype), ("the mask is in colour: its luminance was taken",)
+    return level.astype(colour.dtype), (f"{IN_COLOUR}: its luminance was taken",)
 
 
 def _cut(level: NDArray[Any]) -> tuple[Hole, tuple[str, ...]]:
@@ -235,8 +240,8 @@ def _cut(level: NDArray[Any]) -> tuple[Hole, tuple[str, ...]]:
     if between <= SOFT_SHARE:
         return hole, ()
     return hole, (
-        f"the mask is soft or has JPEG noise: {100 * between:.1f} % of its values lie between nothing and "
-        f"everything; it was cut at {half:g}",
+        f"{IS_SOFT}: {100 * between:.1f} % of its values lie between nothing and everything, it was cut at "
+        f"{half:g}; save masks as PNG, and grow this one if a rim is left: --dilate 2 (dilate=2)",
     )
 
 
