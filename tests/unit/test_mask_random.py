@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from lacuna.errors import Cancelled, MaskError, OptionError, OutputError
-from lacuna.masks import kernels
-from lacuna.masks.bitmap import encode
+from lacuna.masks.bitmap import deflate_runs, encode
 from lacuna.masks.dataset import BUCKETS, Plan, write
 from lacuna.masks.random import KINDS, draw
 
@@ -172,7 +171,7 @@ def test_a_mask_file_is_a_png_that_others_read(rng: np.random.Generator) -> None
 def test_runs_of_every_length(length: int) -> None:
     for data in (bytes([7]) * length, b"\xf0" * length + b"\x01" + b"\x90" * length):
         packed = np.zeros(len(data) * 9 // 8 + 16, np.uint8)
-        used = kernels.deflate_runs(np.frombuffer(data, np.uint8), packed)
+        used = deflate_runs(np.frombuffer(data, np.uint8), packed)
         assert zlib.decompress(packed[:used].tobytes(), wbits=-15) == data
 
 

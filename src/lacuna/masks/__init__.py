@@ -13,6 +13,7 @@ True
 with a mask.
 """
 
+from lacuna.masks.click import click
 from lacuna.masks.coco import coco
 from lacuna.masks.grammar import parse
 from lacuna.masks.hole import as_mask, to_hole
@@ -25,6 +26,7 @@ __all__ = [
     "alpha",
     "as_mask",
     "box",
+    "click",
     "coco",
     "colour",
     "ellipse",

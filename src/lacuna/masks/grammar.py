@@ -14,7 +14,8 @@
             |  "color:" #rgb | #rrggbb [ "~" tolerance ]
             |  "coco:" FILE [ "#" annotation ]
             |  "strokes:" FILE
-            |  "click:" x,y [ ";" x,y ] [ ";-" x,y ]   an object on a plain background
+            |  "click:" x,y { ";" x,y | ";-" x,y } [ "@" x,y,width,height ]
+                                                       an object: on it, not on it, within a box
             |  "file:" FILE  |  FILE                   white is missing
             |  "alpha"                                 the fully transparent pixels
 
@@ -29,6 +30,7 @@ from collections.abc import Callable
 
 from lacuna.errors import MaskError
 from lacuna.masks import sources
+from lacuna.masks.click import click
 from lacuna.masks.coco import coco
 from lacuna.masks.sources import numbers
 from lacuna.masks.svg import svg
@@ -214,6 +216,23 @@ def _colour(text: str) -> Mask:
     return sources.colour(value, numbers(tolerance, f"color:{text}")[0] if near else 0)
 
 
+def _click(text: str) -> Mask:
+    points, around, box = text.partition("@")
+    near: list[tuple[float, float]] = []
+    without: list[tuple[float, float]] = []
+    for part in filter(None, points.split(";")):
+        pair = points_of("click", part.removeprefix("-"))
+        if len(pair) != 1:
+            raise MaskError(
+                f"click:{text}: {part!r} is not a point; expected click:x,y;x,y;-x,y@x,y,width,height"
+            )
+        (without if part.startswith("-") else near).append(pair[0])
+    if not around:
+        return click(*near, without=without)
+    x, y, width, height = _counted("click", box, (4,), "x,y@x,y,width,height")
+    return click(*near, without=without, within=(x, y, width, height))
+
+
 def _coco(text: str) -> Mask:
     name, _, number = text.rpartition("#")
     if name and number.isdecimal():
@@ -228,6 +247,7 @@ _SOURCES: dict[str, Callable[[str], Mask]] = {
     "svg": svg,
     "color": _colour,
     "colour": _colour,
+    "click": _click,
     "coco": _coco,
     "strokes": sources.strokes,
     "file": sources.file,
