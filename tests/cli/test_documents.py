@@ -16,7 +16,7 @@ MASKS = sorted(ROOT.glob("examples/*.mask.png"))
 PICTURES = {
     path.name.split(".")[0]: path
     for path in ROOT.glob("examples/*")
-    if path.suffix in (".jpg", ".png", ".webp") and ".mask." not in path.name and ".sources." not in path.name
+    if path.suffix in (".jpg", ".png", ".webp") and ".mask." not in path.name
 }
 
 

@@ -69,7 +69,7 @@ def _print_all(specs: list[MethodSpec]) -> None:
         if reason:
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        console.print(Text(f"{', '.join(names)}: {reason}"), soft_wrap=True)
+        console.print(Text(f"{', '.join(names)}: {reason}"), soft_wrap=not console.is_terminal)
     if reasons:
         console.print()
     console.print(Text("lacuna methods METHOD shows the options of one.", "dim"))
@@ -118,7 +118,7 @@ def _shown(value: Any) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 1, 0))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("method", "option"))
     return table
