@@ -241,15 +241,14 @@ def right_side(start: int, stop: int, grid: Grid, values: Array, hole: Array, ou
 @jit(fastmath=True)
 def multiply(start: int, stop: int, runs: Array, matrix: Matrix, v: Array, out: Array) -> float:
     """Write the product of the matrix with v into out; return v · out of these runs."""
+    low, high = runs[start, 3], runs[stop - 1, 3] + runs[stop - 1, 2] - runs[stop - 1, 1]
+    for i in range(low, high):
+        out[i] = 0.0
+    _subtract(start, stop, runs, matrix, v, out)
     total = 0.0
-    for k in range(start, stop):
-        low, high = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
-        for i in range(low, high):
-            out[i] = 0.0
-        _subtract(runs, k, matrix, v, out)
-        for i in range(low, high):
-            out[i] = -out[i]
-            total += v[i] * out[i]
+    for i in range(low, high):
+        out[i] = -out[i]
+        total += v[i] * out[i]
     return total
 
 
@@ -267,34 +266,35 @@ def smooth(
     gain: float,
 ) -> None:
     """Take the step, already added to x, off the residual; make the next one and add it to x."""
+    _subtract(start, stop, runs, matrix, step, residual)
+    low, high = runs[start, 3], runs[stop - 1, 3] + runs[stop - 1, 2] - runs[stop - 1, 1]
+    last, following, error, total = step[low:high], next_step[low:high], residual[low:high], x[low:high]
+    for i in range(len(last)):
+        value = keep * last[i] + gain * error[i]
+        following[i] = value
+        total[i] += value
+
+
+@jit(fastmath={"contract"})  # to reorder such short sums for vectors would take longer
+def _subtract(start: int, stop: int, runs: Array, matrix: Matrix, v: Array, out: Array) -> None:
+    """Take the product of the matrix with v off out."""
+    counts, origins, weights = matrix.counts, matrix.origins, matrix.weights
+    pixel, entry = matrix.pointers[start, 1], matrix.pointers[start, 2]
     for k in range(start, stop):
-        low, high = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
-        _subtract(runs, k, matrix, step, residual)
-        last, following, error, total = step[low:high], next_step[low:high], residual[low:high], x[low:high]
-        for i in range(len(last)):
-            value = keep * last[i] + gain * error[i]
-            following[i] = value
-            total[i] += value
-
-
-@jit(fastmath=True)
-def _subtract(runs: Array, k: int, matrix: Matrix, v: Array, out: Array) -> None:
-    """Take the product of the matrix with v off out, for run k."""
-    pixel, entry = matrix.pointers[k, 1], matrix.pointers[k, 2]
-    position, end = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
-    for s in range(matrix.pointers[k, 0], matrix.pointers[k + 1, 0] + 1):
-        more = s < matrix.pointers[k + 1, 0]
-        first = matrix.stretches[s, 0] if more else end
-        for i in range(position, first):
-            total = matrix.weights[entry] * v[matrix.origins[entry]]
-            for n in range(entry + 1, entry + matrix.counts[pixel]):
-                total += matrix.weights[n] * v[matrix.origins[n]]
-            entry += matrix.counts[pixel]
-            pixel += 1
-            out[i] -= total
-        if more:
-            position = first + matrix.stretches[s, 1]
-            _subtract_stretch(matrix.stretches[s], matrix.stencils[runs[k, 0]], v, out[first:position])
+        position, end = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
+        for s in range(matrix.pointers[k, 0], matrix.pointers[k + 1, 0] + 1):
+            more = s < matrix.pointers[k + 1, 0]
+            first = matrix.stretches[s, 0] if more else end
+            for i in range(position, first):
+                total = weights[entry] * v[np.uint32(origins[entry])]
+                for n in range(entry + 1, entry + counts[pixel]):
+                    total += weights[n] * v[np.uint32(origins[n])]
+                entry += counts[pixel]
+                pixel += 1
+                out[i] -= total
+            if more:
+                position = first + matrix.stretches[s, 1]
+                _subtract_stretch(matrix.stretches[s], matrix.stencils[runs[k, 0]], v, out[first:position])
 
 
 @jit(fastmath=True)
