@@ -90,6 +90,21 @@ def test_bad_input_is_told_once_and_not_by_every_method(
     assert "sheet.png" not in scene.files
 
 
+def test_an_interrupt_ends_the_comparison_and_is_not_taken_for_a_failure(
+    lacuna: Callable, scene: Any, add_method: Callable[..., str]
+) -> None:
+    class Stopped:
+        def fill(self, image: Any, hole: Any, *, aux: Any, seed: int, on_step: Any = None) -> Any:
+            raise SystemError(
+                "CPUDispatcher returned a result with an exception set"
+            ) from KeyboardInterrupt()
+
+    add_method(Stopped)
+    ran = lacuna(*compare(scene, "--method", "telea", "--method", "stopped"))
+    assert ran.code == exits.INTERRUPTED
+    assert "sheet.png" not in scene.files
+
+
 def test_quiet_prints_nothing(lacuna: Callable, scene: Any) -> None:
     ran = lacuna(*compare(scene, "--method", "telea", "-q"))
     assert (ran.code, ran.out, ran.err) == (0, "", "")

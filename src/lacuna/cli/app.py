@@ -81,13 +81,13 @@ def _run(args: Sequence[str]) -> int:
             return _invoke(list(args) or ["--help"])
         except BrokenPipeError:
             raise
-        except KeyboardInterrupt:
-            stopped = errors.Cancelled("stopped; no partial file is left")
-            code = exits.TERMINATED if terminated() else exits.INTERRUPTED
-            return render.failure(stopped, code, as_json=as_json)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if isinstance(error.__cause__, BrokenPipeError):
                 raise error.__cause__ from error
+            if exits.was_interrupt(error):
+                stopped = errors.Cancelled("stopped; no partial file is left")
+                code = exits.TERMINATED if terminated() else exits.INTERRUPTED
+                return render.failure(stopped, code, as_json=as_json)
             return render.failure(*_explained(error), as_json=as_json)
 
 
@@ -102,7 +102,7 @@ def _invoke(args: list[str]) -> int:
     return code or exits.OK
 
 
-def _explained(error: Exception) -> tuple[Exception, int]:
+def _explained(error: BaseException) -> tuple[Exception, int]:
     """Return an error that is fit to be shown, and its exit code."""
     if isinstance(error, MemoryError):
         error = errors.DeviceOutOfMemoryError(

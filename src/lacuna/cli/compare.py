@@ -129,6 +129,8 @@ def _attempt(task: Task, name: str, on_step: OnStep | None) -> Outcome:
     except LacunaError as error:
         return Outcome(name, problem=str(error))
     except Exception as error:
+        if exits.was_interrupt(error):
+            raise KeyboardInterrupt from error
         return Outcome(name, problem=f"{type(error).__name__}: {error}")
     tile = show(result.picture, task.hole, task.view)
     return Outcome(name, tile, result.seconds, result.changed_outside, notes=result.notes)
