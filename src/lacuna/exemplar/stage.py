@@ -24,8 +24,8 @@ BATCH = 16
 PEEL_ROUNDS = 4
 """Rounds of search for each ring of the onion peel; the rings are few and small."""
 
-MELD_TOLERANCE = 2e-3
-"""Half a level of an 8-bit picture, in a correction that is smooth."""
+MELD_TOLERANCE = 1e-3
+"""A quarter of a level of an 8-bit picture, in a correction that is smooth."""
 
 
 @dataclass(frozen=True)

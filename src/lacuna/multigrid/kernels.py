@@ -119,28 +119,36 @@ def matrix(grid: Grid, stiff: float, shortest: int) -> Matrix:
                 np.empty(entries, np.int32),
                 np.empty(entries),
             )
+        near = np.zeros((2, 2 * REACH + 1), np.int64)
         for k in range(runs):
-            _list_run(grid, k, stiff, shortest, out, fill)
+            _list_run(grid, k, near, stiff, shortest, out, fill)
     return out
 
 
 @jit
-def _list_run(grid: Grid, k: int, stiff: float, shortest: int, out: Matrix, fill: bool) -> None:
-    """List the stretches and the other pixels of a run, or only count them."""
+def _list_run(grid: Grid, k: int, near: Array, stiff: float, shortest: int, out: Matrix, fill: bool) -> None:
+    """List the stretches and the other pixels of a run, or only count them.
+
+    ``near`` (2, 5) are the runs in the rows around that the last search for a stretch and for pixels found.
+    """
+    y, begin, end = grid.runs[k, 0], grid.runs[k, 1], grid.runs[k, 2]
     used = out.pointers[k + 1]
     for i in range(3):
         used[i] = out.pointers[k, i]
-    y, begin, end = grid.runs[k, 0], grid.runs[k, 1], grid.runs[k, 2]
+    _enter(grid, y, near)
     stretch, own = np.empty(7, np.int64), np.empty((2 * REACH + 1, 2 * REACH + 1))
     x = begin
     while x < end:
-        start, stop = _next_stretch(grid, k, x, shortest, stretch)
+        start, stop = end, end
+        if end - x >= shortest:
+            start, stop = _next_stretch(grid, k, x, near[0], shortest, stretch)
         while x < start:
             stencil = out.stencils[y]
             if not grid.plain[0] <= x < grid.plain[1]:
                 _stencil(grid, y, x, own)
                 stencil = own
-            _list_pixel(grid, k, x, stencil, stiff * out.stencils[y, REACH, REACH], out, used, fill)
+            extra = stiff * out.stencils[y, REACH, REACH]
+            _list_pixel(grid, k, x, near[1], stencil, extra, out, used, fill)
             x += 1
         if start < stop:
             if fill:
@@ -151,22 +159,39 @@ def _list_run(grid: Grid, k: int, stiff: float, shortest: int, out: Matrix, fill
 
 
 @jit
-def _next_stretch(grid: Grid, k: int, x: int, shortest: int, out: Array) -> tuple[int, int]:
+def _enter(grid: Grid, y: int, near: Array) -> None:
+    """Begin the searches in the rows around y, unless they have begun."""
+    for dy in range(2 * REACH + 1):
+        if 0 <= y + dy - REACH < grid.across.shape[1]:
+            for i in range(2):
+                near[i, dy] = max(near[i, dy], grid.row_ptr[y + dy - REACH])
+
+
+@jit
+def _seek(grid: Grid, row: int, column: int, run: int) -> int:
+    """Return the first run of a row, from the given one on, that ends right of a column; or the row's end."""
+    while run < grid.row_ptr[row + 1] and grid.runs[run, 2] <= column:
+        run += 1
+    return run
+
+
+@jit
+def _next_stretch(grid: Grid, k: int, x: int, near: Array, shortest: int, out: Array) -> tuple[int, int]:
     """Find the next stretch of run k from column x on; without one, return the run's end twice."""
     runs, y, end = grid.runs, grid.runs[k, 0], grid.runs[k, 2]
     x = max(x, grid.plain[0])
     while x < end:
         start, stop = x, min(end, grid.plain[1])
-        for dy in range(-REACH, REACH + 1):
-            v = y + dy
-            out[2 + dy + REACH] = runs[k, 3] + x - runs[k, 1]  # beyond the edge: harmless, as it counts zero
+        for dy in range(2 * REACH + 1):
+            v = y + dy - REACH
+            out[2 + dy] = runs[k, 3] + x - runs[k, 1]  # beyond the edge: harmless, its coefficients are zero
             if 0 <= v < grid.across.shape[1]:
-                m = _first_run(runs, grid.row_ptr, v, x + REACH)
+                m = near[dy] = _seek(grid, v, x + REACH, near[dy])
                 if m == grid.row_ptr[v + 1]:
                     return end, end
                 start = max(start, runs[m, 1] + REACH)
                 stop = min(stop, runs[m, 2] - REACH)
-                out[2 + dy + REACH] = runs[m, 3] + x - runs[m, 1]
+                out[2 + dy] = runs[m, 3] + x - runs[m, 1]
         if start == x and stop - x >= shortest:
             out[0], out[1] = runs[k, 3] + x - runs[k, 1], stop - x
             return x, stop
@@ -176,16 +201,23 @@ def _next_stretch(grid: Grid, k: int, x: int, shortest: int, out: Array) -> tupl
 
 @jit
 def _list_pixel(
-    grid: Grid, k: int, x: int, stencil: Array, extra: float, out: Matrix, used: Array, fill: bool
+    grid: Grid,
+    k: int,
+    x: int,
+    near: Array,
+    stencil: Array,
+    extra: float,
+    out: Matrix,
+    used: Array,
+    fill: bool,
 ) -> None:
     """List the entries of one pixel."""
     runs, y, begin = grid.runs, grid.runs[k, 0], used[2]
     known = 0
     for v in range(max(y - REACH, 0), min(y + REACH + 1, grid.across.shape[1])):
-        m = _first_run(runs, grid.row_ptr, v, x - REACH)
+        m = near[v - y + REACH] = _seek(grid, v, x - REACH, near[v - y + REACH])
         for u in range(max(x - REACH, 0), min(x + REACH + 1, grid.along.shape[1])):
-            while m < grid.row_ptr[v + 1] and runs[m, 2] <= u:
-                m += 1
+            m = _seek(grid, v, u, m)
             if m == grid.row_ptr[v + 1] or runs[m, 1] > u:
                 known += abs(v - y) + abs(u - x) == 1
             elif stencil[v - y + REACH, u - x + REACH] != 0.0:

@@ -39,12 +39,11 @@ Array = NDArray[Any]
 
 BAND_SIZE = 32768  # pixels that a thread works on at once
 DIRECT_WORK = 2e7  # multiplications that a Cholesky factor may cost; about 20 ms
-DIRECT_SIZE = 4096
-SHORTEST_STRETCH = 8
-NEVER = 2**31 - 1
+DIRECT_SIZE = 4096  # pixels up to which a factor is thought of
+SHORTEST_STRETCH = 8  # pixels; shorter ones go as single pixels
+NEVER = 2**31 - 1  # no stretch is that long
 RIM_STIFFNESS = 0.12  # best of 0 … 0.4 on discs, squares, blobs, combs and scattered pixels
 COEFFICIENTS = ("stencils", "weights")
-ANCHOR = 1.0  # weight of M on coarse levels, against 12 for the softest plate that is held at one side
 
 
 @dataclass(frozen=True)
@@ -145,11 +144,8 @@ def build(hole: Array, equation: Equation) -> list[Level]:
     """
     rows, columns = fine_axis(hole.shape[0]), fine_axis(hole.shape[1])
     runs = find_runs(hole)
-    level = _level(runs, rows, columns, equation, equation.mix, 0)
+    level = _level(runs, rows, columns, equation, 0)
     levels = [level]
-    # An island of a few known pixels becomes a single coarse cell, around which a plate could tilt freely.
-    extent = float(max(runs[-1, 0] - runs[0, 0], runs[:, 2].max() - runs[:, 1].min()))
-    mix = equation.mix + np.diag([ANCHOR / extent**4, 0, 0])
     while level.factor is None and max(rows.size, columns.size) > 1:
         coarse_rows, row_transfer = coarsen_axis(rows)
         coarse_columns, column_transfer = coarsen_axis(columns)
@@ -159,14 +155,14 @@ def build(hole: Array, equation: Equation) -> list[Level]:
             break
         level.down = (row_transfer, column_transfer)
         rows, columns = coarse_rows, coarse_columns
-        level = _level(runs, rows, columns, equation, mix, len(levels))
+        level = _level(runs, rows, columns, equation, len(levels))
         levels.append(level)
     return levels
 
 
-def _level(runs: Array, rows: Axis, columns: Axis, equation: Equation, mix: Array, depth: int) -> Level:
+def _level(runs: Array, rows: Axis, columns: Axis, equation: Equation, depth: int) -> Level:
     row_ptr = np.searchsorted(runs[:, 0], np.arange(rows.size + 1))
-    grid = grid_of(runs, row_ptr, mix, rows, columns)
+    grid = grid_of(runs, row_ptr, equation.mix, rows, columns)
     stiff = RIM_STIFFNESS if depth else 0.0
     ends = runs[:, 3] + runs[:, 2] - runs[:, 1]
     size = int(ends[-1])
@@ -175,7 +171,7 @@ def _level(runs: Array, rows: Axis, columns: Axis, equation: Equation, mix: Arra
     cuts = np.searchsorted(ends, np.arange(0, size, BAND_SIZE), side="right")
     cuts = np.unique(np.append(cuts, len(runs)))
     bands = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
-    largest = largest_eigenvalue(mix, depth) * (equation.margin if depth else 1.0)
+    largest = largest_eigenvalue(equation.mix, depth) * (equation.margin if depth else 1.0)
     return Level(runs, row_ptr, matrix, rows, columns, bands, largest, size, factor=factor)
 
 
