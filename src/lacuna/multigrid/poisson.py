@@ -2,8 +2,8 @@
 
 `lacuna.multigrid` solves for membranes and plates to the last digit and on holes of any shape. A correction
 that nobody sees directly needs two digits, on each fill, at once, in a process that has just started: this is
-the textbook's multigrid (Trottenberg, Oosterlee & Schüller 2001, chapters 2 and 7.8): red-black Gauss–Seidel on
-the box around the hole as a preconditioner, in four kernels that compile in a second.
+the textbook's multigrid (Trottenberg, Oosterlee & Schüller 2001, chapters 2 and 7.8), red-black Gauss–Seidel
+on the box around the hole as a preconditioner, in four kernels that compile in a second.
 """
 
 from __future__ import annotations
