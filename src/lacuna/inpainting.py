@@ -83,7 +83,7 @@ def inpaint(
         image, which become opaque.
     method : a name from `list_methods`. ``"auto"`` chooses by the hole and says why in `Result.notes`.
     seed : 0 or more. The same seed gives the same bytes; another one another fill where a method is random.
-    device : ``"auto"`` or ``"cpu"``.
+    device : ``"auto"`` or ``"cpu"``; for networks also ``"cuda"``, ``"cuda:1"`` … or ``"mps"``.
     options : settings of the method by name; see ``lacuna methods``.
     blend : how the fill meets the rim. ``"hard"`` takes it as the method made it; ``"membrane"`` removes a
         step in brightness or colour by a smooth correction of the fill. Known pixels stay as they are.
@@ -211,7 +211,7 @@ class Inpainter:
     Parameters
     ----------
     method : a name from `list_methods`.
-    device : ``"auto"`` or ``"cpu"``.
+    device : ``"auto"`` or ``"cpu"``; for networks also ``"cuda"``, ``"cuda:1"`` … or ``"mps"``.
     options : settings of the method by name.
 
     Attributes
@@ -237,7 +237,9 @@ class Inpainter:
         self, method: str = "auto", *, device: str = "auto", options: Mapping[str, Any] | None = None
     ) -> None:
         self.spec = registry.get(method)
-        if device not in ("auto", "cpu"):
+        if self.spec.accelerated:
+            options = {"device": device, **(options or {})}
+        elif device not in ("auto", "cpu"):
             raise DeviceUnavailableError(
                 f"device {device!r}: method {method!r} runs on the CPU; use device='cpu' or 'auto'"
             )
