@@ -16,23 +16,25 @@ from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 Convention = Literal["authors", "port"]
 
 
-def count_valid(mask: Tensor, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Tensor:
+def count_valid(
+    mask: Tensor, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, divisor: int = 1
+) -> Tensor:
     """Sum a mask over the window of each output pixel: one box filter, whatever the number of channels.
 
     Parameters
     ----------
     mask : (B, 1, H, W), float. Zero padding counts as missing.
+    divisor : divide the counts.
 
     Returns
     -------
     (B, 1, H', W'), what a convolution with a kernel of ones would give.
     """
-    padded = F.pad(mask, (padding, padding, padding, padding))
-    if dilation == 1:
-        return F.avg_pool2d(padded, kernel, stride, divisor_override=1)
+    if dilation == 1 and padding <= kernel // 2:
+        return F.avg_pool2d(mask, kernel, stride, padding, divisor_override=divisor)
     ones = mask.new_ones(1, 1, kernel, kernel)
     with torch.autocast(mask.device.type, enabled=False):  # counts above 2048 are not exact in half precision
-        return F.conv2d(padded, ones, stride=stride, dilation=dilation)
+        return F.conv2d(mask, ones, None, stride, padding, dilation) / divisor
 
 
 class PartialConv2d(nn.Conv2d):
@@ -96,18 +98,23 @@ class PartialConv2d(nn.Conv2d):
         """
         exact = torch.promote_types(mask.dtype, torch.float32)
         channels, mask = mask.shape[1], mask.to(exact if mask.is_floating_point() else torch.float32)
-        valid = mask
+        kernel, stride, padding, dilation = self.box
+        # The channels that one unit of the mask stands for: all of them if it is shared.
+        each = 1 if counted or channels > 1 else self.in_channels
         if not counted:
             x = x * mask.to(x.dtype)
-            valid = mask * self.in_channels if channels == 1 else mask.sum(1, keepdim=True)  # (B, 1, H, W)
-        total = count_valid(valid, *self.box)
-        seen = (total > 0).to(valid.dtype)
-        kernel, stride, padding, dilation = self.box
-        window = float(self.in_channels * kernel**2) if self.convention == "authors" else 1.0
-        ratio = seen * window / total.clamp(min=1)  # counts are whole: clamping changes 0 only
+            mask = mask if channels == 1 else mask.sum(1, keepdim=True)  # (B, 1, H, W)
+        # Few operations, as each one on a small map costs more to start than to run.
+        window = self.in_channels // each * kernel**2 if self.convention == "authors" else 1
+        share = count_valid(mask, *self.box, divisor=window)
+        seen = share.sign()
+        # Where nothing was seen the convolution is 0 already, and anything but 0 will do as a divisor.
+        share = share.clamp_(min=1 / window)
+        if self.convention == "port" and each > 1:
+            share = share * each
         y = F.conv2d(x, self.weight, None, stride, padding, dilation)
-        # In place is safe under autograd: neither the ratio nor the mask needs a gradient.
-        y = y.mul_(ratio.to(y.dtype))
+        # In place is safe under autograd: neither the share nor the mask needs a gradient.
+        y = y.div_(share.to(y.dtype))
         if self.bias is not None:
             y = y.addcmul_(self.bias.to(y.dtype)[:, None, None], seen.to(y.dtype))
         return y, seen if channels == 1 else seen.expand(-1, self.out_channels, -1, -1)
