@@ -35,6 +35,7 @@ class RunOptions(TypedDict, total=False):
     feather: float
     context: float
     sources: Any
+    sketch: Any
     dilate: int
     invert: bool
     resize_mask: bool
@@ -65,6 +66,7 @@ def inpaint(
     feather: float = 0,
     context: float = 0.5,
     sources: Any = None,
+    sketch: Any = None,
     dilate: int = 0,
     invert: bool = False,
     resize_mask: bool = False,
@@ -92,6 +94,7 @@ def inpaint(
     context : how much of the surroundings a method sees on each side, as a share of the hole's size; at
         least 64 pixels, and more where little is known.
     sources : like ``mask``: True where the method may copy from. Only for methods whose spec names it.
+    sketch : like ``mask``: True on lines that the fill should follow. Only for methods whose spec names it.
     dilate : grow the hole by so many pixels.
     invert : True is *known* in this mask.
     resize_mask : accept a mask of another size and resize it.
@@ -138,6 +141,7 @@ def inpaint(
             feather=feather,
             context=context,
             sources=sources,
+            sketch=sketch,
             dilate=dilate,
             invert=invert,
             resize_mask=resize_mask,
@@ -270,6 +274,7 @@ class Inpainter:
         feather: float = 0,
         context: float = 0.5,
         sources: Any = None,
+        sketch: Any = None,
         dilate: int = 0,
         invert: bool = False,
         resize_mask: bool = False,
@@ -281,7 +286,7 @@ class Inpainter:
         The parameters and errors are those of `inpaint`.
         """
         how = Settings(
-            seed, blend, feather, context, sources, dilate, invert, resize_mask, max_pixels, on_step
+            seed, blend, feather, context, sources, dilate, invert, resize_mask, max_pixels, on_step, sketch
         )
         return self._run(image, mask, how, 1)[0]
 

@@ -284,6 +284,31 @@ def test_a_sketch_reaches_the_network(tmp_path: Path, make_picture: Make) -> Non
     assert not np.array_equal(none, method.fill(picture, hole, aux=lacuna.Aux(sketch=lines), seed=0))
 
 
+def test_a_sketch_travels_with_the_picture(tmp_path: Path, make_picture: Make) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        nets = [NETS["gated-conv"](8, sketch=takes) for takes in (True, False)]
+    methods = []
+    for i, net in enumerate(nets):
+        with torch.no_grad():
+            for weight in net.parameters():
+                weight.mul_(3)
+        torch_io.save(net, tmp_path / f"{i}.safetensors")
+        methods.append(Inpainter("gated-conv", options={"weights": str(tmp_path / f"{i}.safetensors")}))
+    picture, hole = make_picture(48, 64, 3, np.float32), some_hole(48, 64)
+    lines = np.zeros((48, 64), dtype=np.uint8)
+    lines[20] = 255
+    plain = checked(methods[0], picture, hole).image
+    assert not np.array_equal(plain, checked(methods[0], picture, hole, sketch=lines).image)
+    assert np.array_equal(plain, checked(methods[0], picture, hole, sketch=0 * lines).image)
+    ignored = checked(methods[1], picture, hole, sketch=lines)
+    assert any("no sketch channel" in note for note in ignored.notes)
+    with pytest.raises(errors.MaskError, match="40"):
+        methods[0](picture, hole, sketch=lines[:40])
+    with pytest.raises(errors.OptionError, match="takes no sketch; methods that do: gated-conv"):
+        Inpainter("telea")(picture, hole, sketch=lines)
+
+
 def test_without_torch_the_pip_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

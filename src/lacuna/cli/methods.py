@@ -105,6 +105,8 @@ def _traits(spec: MethodSpec) -> list[str]:
         lines.append("Two runs may differ, even with the same seed.")
     if "sources" in spec.aux:
         lines.append("Takes --sources, a mask of where it may copy from.")
+    if "sketch" in spec.aux:
+        lines.append("Takes --sketch, white lines that the fill should follow.")
     if spec.weights:
         lines.append("Needs weights: --option weights=FILE, or a name from lacuna weights.")
     missing = spec.missing()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lacuna.methods.cnn.running import NetMethod
+from lacuna.progress import note
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,4 +28,6 @@ class GatedConv(NetMethod):
 
     def predict(self, net: Any, image: Tensor, missing: Tensor, sketch: Tensor | None) -> Tensor:
         """See `NetMethod.predict`."""
+        if sketch is not None and not net.sketch:
+            note("gated-conv: these weights have no sketch channel; the sketch was ignored")
         return (net(2 * image - 1, missing, sketch).refined + 1) / 2  # type: ignore[no-any-return]
