@@ -20,6 +20,7 @@ from lacuna.cli.compare import compare
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.methods import methods
 from lacuna.cli.verify import verify
+from lacuna.cli.weights import app as weights
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for _command in (inpaint, compare, verify, methods):
     app.command()(_command)
+app.add_typer(weights, name="weights")
 
 
 def _print_version(wanted: bool) -> None:

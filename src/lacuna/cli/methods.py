@@ -46,6 +46,7 @@ def _facts(spec: MethodSpec) -> dict[str, Any]:
         "aux": sorted(spec.aux),
         "random": spec.random,
         "deterministic": spec.deterministic,
+        "weights": spec.weights,
         "available": missing is None,
         "missing": missing,
         "options": [
@@ -104,6 +105,10 @@ def _traits(spec: MethodSpec) -> list[str]:
         lines.append("Two runs may differ, even with the same seed.")
     if "sources" in spec.aux:
         lines.append("Takes --sources, a mask of where it may copy from.")
+    if "sketch" in spec.aux:
+        lines.append("Takes --sketch, white lines that the fill should follow.")
+    if spec.weights:
+        lines.append("Needs weights: --option weights=FILE, or a name from lacuna weights.")
     missing = spec.missing()
     if missing:
         lines.append(f"It cannot run here: {missing}")
