@@ -17,6 +17,7 @@ from typer.main import get_command
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
+from lacuna.cli.evaluate import evaluate
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.methods import methods
 from lacuna.cli.verify import verify
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, verify, methods):
+for _command in (inpaint, compare, verify, methods, evaluate):
     app.command()(_command)
 
 

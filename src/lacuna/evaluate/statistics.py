@@ -67,9 +67,10 @@ def sign_flip_test(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> float:
-    """Return the two-sided p-value of a paired permutation test that the mean difference is 0.
+    """Return the p-value (two-sided) of the paired permutation test for a mean of 0.
 
-    If two methods are alike, each picture's difference may as well have the other sign. All sign patterns are tried for `EXACT_UP_TO` pictures or fewer, else so many are drawn.
+    If two methods are alike, each picture's difference may as well have the other sign. All sign patterns
+    are tried for `EXACT_UP_TO` pictures or fewer, else so many are drawn.
 
     Parameters
     ----------
