@@ -20,6 +20,7 @@ from lacuna.cli.compare import compare
 from lacuna.cli.evaluate import evaluate
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.methods import methods
+from lacuna.cli.study import study
 from lacuna.cli.verify import verify
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for _command in (inpaint, compare, verify, methods, evaluate):
     app.command()(_command)
+app.add_typer(study, name="study")
 
 
 def _print_version(wanted: bool) -> None:

@@ -140,23 +140,27 @@ def evaluate(
     from lacuna.evaluate import evaluate as run_all
     from lacuna.evaluate import write_report, write_tables
 
-    with render.progress(quiet=quiet) as on_step:
-        run = run_all(
-            images,
-            masks,
-            methods,
-            output,
-            options=option or (),
-            seed=seed,
-            workers=workers,
-            time_limit=time_limit,
-            lpips=lpips,
-            resume=resume,
-            overwrite=overwrite,
-            allow_unmatched=allow_unmatched,
-            on_note=lambda words: render.say(words, quiet=quiet),
-            on_step=on_step,
-        )
+    try:
+        with render.progress(quiet=quiet) as on_step:
+            run = run_all(
+                images,
+                masks,
+                methods,
+                output,
+                options=option or (),
+                seed=seed,
+                workers=workers,
+                time_limit=time_limit,
+                lpips=lpips,
+                resume=resume,
+                overwrite=overwrite,
+                allow_unmatched=allow_unmatched,
+                on_note=lambda words: render.say(words, quiet=quiet),
+                on_step=on_step,
+            )
+    except KeyboardInterrupt:
+        render.say(f"what is done is kept in {output}; --resume goes on with it", quiet=quiet)
+        raise
     written = [*write_tables(run), write_report(run, pictures=pictures)]
     if as_json:
         render.emit(_facts(run, [str(path) for path in written]))

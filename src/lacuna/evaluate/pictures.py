@@ -53,10 +53,10 @@ def tiles(run: Run, table: Table, case: Cell, figure: str, form: str) -> list[Ti
         hole, _ = to_hole(mask, truth.shape, picture=truth)
     except LacunaError as error:
         return [Tile("truth", str(error), None)]
-    window = _window(hole)
-    pixels = _bytes(truth)
-    marked = np.where(hole[..., None], (pixels * 0.25 + MARK * 0.75).astype(np.uint8), pixels)
-    out = [Tile("hole", f"{hole.mean():.1%} missing", _data(marked, window))]
+    part = window(hole)
+    pixels = as_bytes(truth)
+    marked = mark(pixels, hole)
+    out = [Tile("hole", f"{hole.mean():.1%} missing", _data(marked, part))]
     for method in table.working:
         row = table.filled[method].get(case)
         if row is None:
@@ -65,15 +65,20 @@ def tiles(run: Run, table: Table, case: Cell, figure: str, form: str) -> list[Ti
         value = row["figures"].get(figure)
         words = f"{value:{form}}, {row['seconds']:.2f} s" if value is not None else f"{row['seconds']:.2f} s"
         try:
-            filled = _data(_bytes(open_image(run.path / row["fill"])), window)
+            filled = _data(as_bytes(open_image(run.path / row["fill"])), part)
         except LacunaError as error:
             out.append(Tile(method, str(error), None))
             continue
         out.append(Tile(method, words, filled, row["fill"]))
-    return [*out, Tile("truth", "", _data(pixels, window))]
+    return [*out, Tile("truth", "", _data(pixels, part))]
 
 
-def _window(hole: Hole) -> tuple[slice, slice]:
+def mark(pixels: NDArray[np.uint8], hole: Hole) -> NDArray[np.uint8]:
+    """Return ``(H, W, 3)`` bytes with the hole in a colour that photographs rarely have."""
+    return np.where(hole[..., None], (pixels * 0.25 + MARK * 0.75).astype(np.uint8), pixels)
+
+
+def window(hole: Hole) -> tuple[slice, slice]:
     """Return the part that is shown: everything if it is small, else the hole with its surroundings."""
     height, width = hole.shape
     if max(height, width) <= SIDE:
@@ -88,17 +93,22 @@ def _window(hole: Hole) -> tuple[slice, slice]:
     return parts[0], parts[1]
 
 
-def _bytes(picture: Picture) -> NDArray[np.uint8]:
+def as_bytes(picture: Picture) -> NDArray[np.uint8]:
     """Return ``(H, W, 3)`` bytes, for showing."""
     pixels = np.rint(picture.image * 255).astype(np.uint8)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
-def _data(pixels: NDArray[np.uint8], window: tuple[slice, slice]) -> str:
+def _data(pixels: NDArray[np.uint8], part: tuple[slice, slice]) -> str:
+    return "data:image/webp;base64," + base64.b64encode(as_webp(pixels, part, lossless=False)).decode()
+
+
+def as_webp(pixels: NDArray[np.uint8], part: tuple[slice, slice], *, lossless: bool) -> bytes:
+    """Return a part of ``(H, W, 3)`` bytes as a WebP file of at most `SIDE` pixels a side."""
     from PIL import Image
 
-    shown: Any = Image.fromarray(np.ascontiguousarray(pixels[window]))
+    shown: Any = Image.fromarray(np.ascontiguousarray(pixels[part]))
     shown.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    shown.save(stream, "WEBP", quality=82, method=2)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
+    shown.save(stream, "WEBP", lossless=lossless, quality=82, method=2)
+    return stream.getvalue()
