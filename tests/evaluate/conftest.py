@@ -66,6 +66,8 @@ NAMES = ("grey", "trip", "crash", "hang", "peek", "absent")
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Install a plug-in, for this process and for workers; give the file that counts Grey's fills."""
+    registry.list_methods()  # read the catalogue before the plug-in can be found: it must not stay
+    before = dict(registry._specs)
     folder = tmp_path / "site"
     facts = folder / "lacuna_eval_plugin-1.dist-info"
     facts.mkdir(parents=True)
@@ -80,8 +82,6 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     count.touch()
     monkeypatch.setenv("LACUNA_TEST_COUNT", str(count))
     monkeypatch.delenv("LACUNA_SHARED", raising=False)
-    registry.list_methods()
-    before = dict(registry._specs)
     import lacuna_eval_plugin  # type: ignore[import-not-found]
 
     for spec in lacuna_eval_plugin.SPECS.values():

@@ -19,6 +19,7 @@ from lacuna.evaluate.literature import PUBLISHED
 from lacuna.evaluate.plots import Point, curves, scatter
 from lacuna.evaluate.run import parse_methods
 from lacuna.evaluate.summary import Table, differences, lines, tables
+from lacuna.evaluate.tables import markdown
 from lacuna.evaluate.worker import covered
 from lacuna.metrics import psnr
 
@@ -109,9 +110,12 @@ def test_a_run_that_was_stopped_goes_on_without_doing_anything_twice(plugin: Pat
 
 def test_resume_adds_methods_and_refuses_another_run(plugin: Path, data: Path) -> None:
     first = run(data, "grey")
-    both = run(data, "peek,absent", resume=True)
+    both = run(data, "peek,absent", resume=True, workers=2)
     assert both.header["methods"] == ["grey", "peek", "absent"]
     assert [row for row in both.rows if row["method"] == "grey"] == first.rows
+    assert "1 or 2 at a time" in markdown(both)
+    assert run(data, "grey", resume=True).rows == both.rows  # what is missing stays a row
+    assert len(run(data, "absent", resume=True).rows) == len(both.rows)
     with pytest.raises(OutputError, match="seed differ"):
         run(data, "grey", resume=True, seed=1)
     with pytest.raises(OutputError, match="options of grey differ"):

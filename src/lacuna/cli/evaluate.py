@@ -241,10 +241,16 @@ def _print(run: Run) -> None:
         "",
     ):
         out.add_column(head, overflow="fold")
+    odd: list[str] = []
     for table in tables(run):
         for line in lines(table, shown):
             means = [f"{line.figures[f].mean:{FACTS[f].form}}" if f in line.figures else "–" for f in shown]
-            ends = [number(line.seconds, ".2f"), number(line.memory_mb, ".0f"), remarks(line)]
+            ends = [number(line.seconds, ".2f"), number(line.memory_mb, ".0f")]
+            if remarks(line):
+                odd.append(f"{line.kind or 'all holes'}, {line.method}: {remarks(line)}")
             cells = [line.kind or "all", line.method, str(line.count), *means, *ends]
             out.add_row(*(Text(cell) for cell in cells))
-    render.stdout().print(out)
+    console = render.stdout()
+    console.print(out)
+    for words in odd:
+        console.print(Text(words, "red"), soft_wrap=not console.is_terminal)

@@ -94,7 +94,7 @@ class Ledger:
 def open_ledger(path: Path, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Ledger:
     """Make the folder of a run, or go on with it, and write its header.
 
-    Rows of methods that were not installed are forgotten on resume, so that they are tried again.
+    Rows of methods that were not installed are forgotten when these are asked for again on resume.
 
     Raises
     ------
@@ -149,7 +149,9 @@ def _resumed(path: Path, header: Mapping[str, Any]) -> tuple[list[Row], Mapping[
         )
     methods = [*run.header["methods"], *(m for m in header["methods"] if m not in run.header["methods"])]
     merged = {**header, "methods": methods, "options": {**theirs, **ours}, "started": run.header["started"]}
-    return [row for row in run.rows if row["status"] != "missing"], merged
+    again = set(header["methods"])
+    kept = [row for row in run.rows if row["status"] != "missing" or row["method"] not in again]
+    return kept, merged
 
 
 def _read_rows(path: Path) -> list[Row]:

@@ -136,7 +136,7 @@ def evaluate(
     for label, reason in missing.items():
         if reason is not None:
             on_note(f"{label} cannot run here: {reason}")
-    bench = _Bench(Path(images), Path(masks), Path(output), seed, scorer, ledger)
+    bench = _Bench(Path(images), Path(masks), Path(output), seed, workers, scorer, ledger)
     jobs = [
         bench.job(case, entry)
         for entry in entries
@@ -170,6 +170,7 @@ class _Bench:
     masks: Path
     output: Path
     seed: int
+    workers: int
     scorer: Scorer
     ledger: Ledger
 
@@ -192,7 +193,8 @@ class _Bench:
         """
         if answer.get("type") == "OutputError":
             raise OutputError(f"{answer['error']}; what is done is kept: go on with --resume")
-        row: Row = {**job.fields["case"], "method": job.label, "seed": self.seed, **answer}
+        row: Row = {**job.fields["case"], "method": job.label, "seed": self.seed, "workers": self.workers}
+        row |= answer
         if answer["status"] == "ok":
             fill = Path(answer["fill"])
             row["fill"] = fill.relative_to(self.output).as_posix()

@@ -109,14 +109,17 @@ def facts(run: Run) -> list[str]:
     """Return sentences on what was run and how to read it."""
     header = run.header
     net = header["lpips"]
+    workers = " or ".join(map(str, sorted({row.get("workers", header["workers"]) for row in run.rows})))
     said = [
         f"{header['pictures']} pictures, {header['cases']['count']} holes, seed {header['seed']}, "
-        f"{header['workers']} at a time, {header['time_limit']:g} s at most for one fill.",
+        f"{workers} at a time, {header['time_limit']:g} s at most for one fill.",
         "Means over the holes that every method filled which filled any, with 95 % bootstrap "
         "intervals over pictures. Seconds: median, the call alone, after a warm-up. Memory: the most that a "
         "fill needed above "
         "what the process held before it.",
     ]
+    if header["pictures"] < 6:
+        said.append("With fewer than six pictures no paired difference can pass the test.")
     if net:
         said.append(f"LPIPS: {net['net']}, {net['file']}, sha256 {net['sha256']}.")
     said += [f"{name} was left out: {why}." for name, why in header["skipped"].items()]
