@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import as_line, describe
 from numpy.typing import NDArray
 from PIL import Image
 from rivals import RIVALS, Rival, RivalError
 from splits import load_split, make_blob, shared_folder
 
 from lacuna import Inpainter
+from lacuna.evaluate.environment import as_line, describe
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent

@@ -28,7 +28,7 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("command", ["inpaint", "compare", "verify", "methods"])
+@pytest.mark.parametrize("command", ["inpaint", "compare", "verify", "methods", "evaluate"])
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", lacuna(command, "--help").out))
     documented = set(

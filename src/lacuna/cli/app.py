@@ -17,8 +17,10 @@ from typer.main import get_command
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
+from lacuna.cli.evaluate import evaluate
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.methods import methods
+from lacuna.cli.study import study
 from lacuna.cli.verify import verify
 from lacuna.cli.weights import app as weights
 
@@ -34,9 +36,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, verify, methods):
+for _command in (inpaint, compare, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(weights, name="weights")
+app.add_typer(study, name="study")
 
 
 def _print_version(wanted: bool) -> None:
