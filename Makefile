@@ -9,13 +9,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pictures of examples/ that have a mask beside them.
-SCENES := $(filter-out %.mask.png %.sources.png,$(wildcard examples/*.jpg examples/*.png examples/*.webp))
+SCENES := $(filter-out %.mask.png,$(wildcard examples/*.jpg examples/*.png examples/*.webp))
 
-.PHONY: help demo setup test check bench format clean
+.PHONY: help demo gallery setup test check bench format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    remove an object from each picture in examples/, into $(OUT)/"
+	@echo "make gallery the same, into docs/gallery/, with two more"
 	@echo "make test    run the whole test suite"
 	@echo "make check   ruff, mypy, import-linter, codespell"
 	@echo "make bench   time Lacuna against the rivals installed here (minutes)"
@@ -50,11 +51,19 @@ demo: $(VENV)/.core
 	@set -e; for picture in $(SCENES); do \
 		name=$$(basename $$picture); stem=$${name%.*}; \
 		set -- inpaint $$picture --mask examples/$$stem.mask.png; \
-		if [ -e examples/$$stem.sources.png ]; then set -- "$$@" --sources examples/$$stem.sources.png; fi; \
 		set -- "$$@" -o $(OUT)/$$name --sheet $(OUT)/$$stem.sheet.jpg; \
 		echo; echo "lacuna $$*"; $(BIN)/lacuna "$$@" --overwrite; \
 	done
 	@echo; echo "Before, mask and after side by side: $(OUT)/*.sheet.jpg"
+
+# The pictures of the documentation. Look at them before they are committed.
+gallery: demo  # wants the peers of docs/peers.md for the last one
+	@cp $(OUT)/*.sheet.jpg docs/gallery/
+	$(BIN)/lacuna inpaint examples/whiskers.webp --mask docs/gallery/eye.mask.png -o $(OUT)/eye.webp \
+		--sheet docs/gallery/eye.sheet.jpg --overwrite
+	$(BIN)/lacuna compare examples/tripod.png --mask examples/tripod.mask.png --method patchmatch \
+		--method biharmonic --method telea --method opencv-shiftmap --method gmic \
+		-o docs/gallery/compare.sheet.webp --overwrite
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from environment import as_line, describe
 from metrics import PSNR_CAP, Image, bootstrap, score
 from numpy.typing import NDArray
 from PIL import Image as PilImage
@@ -28,6 +27,8 @@ from rivals import RIVALS, TIME_LIMIT
 from runners import REPOSITORY, Outcome, Runner, default_door, evaluate
 from sheets import marked, sheet
 from splits import KINDS, SPLITS, Example, load_split
+
+from lacuna.evaluate.environment import as_line, describe
 
 __all__ = ["Runner", "evaluate", "load_split", "main", "score"]
 

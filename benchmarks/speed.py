@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environment import as_line, describe
 from numpy.typing import NDArray
 from PIL import Image
 from rivals import RIVALS, Rival, RivalError
 from splits import load_split, make_blob, shared_folder
 
 from lacuna import Inpainter
+from lacuna.evaluate.environment import as_line, describe
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -168,7 +168,9 @@ def gmic_start_up() -> float | None:
     return statistics.median(rival.run(image, hole, 60.0)[1] for _ in range(3))
 
 
-def in_child(case: Case, repeats: int, environment: dict[str, str] | None = None) -> dict[str, Any]:
+def in_child(
+    case: Case, repeats: int, *, warm: bool = True, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Fill a picture in a new process; return seconds, memory and the wall time of the whole process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -176,13 +178,18 @@ def in_child(case: Case, repeats: int, environment: dict[str, str] | None = None
         np.save(folder / "hole.npy", case.hole)
         command = [sys.executable, str(HERE / "speed_child.py"), METHOD]
         command += [str(folder / "image.npy"), str(folder / "hole.npy"), str(repeats)]
+        command += ["warm"] if warm else []
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         wall = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{case.name} failed in its process:\n{done.stderr}")
     said = json.loads(done.stdout.splitlines()[-1])
-    return {**said, "wall": wall, "times_decoded": said["memory"] / said["decoded"]}
+    times = {
+        "times_decoded": said["memory"] / said["decoded"],
+        "times_decoded_loaded": said["memory_loaded"] / said["decoded"],
+    }
+    return {**said, **times, "wall": wall}
 
 
 def large_picture(repeats: int, *, rival: bool) -> dict[str, Any]:
@@ -200,9 +207,10 @@ def large_picture(repeats: int, *, rival: bool) -> dict[str, Any]:
         "size": [case.image.shape[1], case.image.shape[0]],
         "hole_share": float(case.hole.mean()),
         "seconds": seconds,
-        "first_seconds": ours["seconds"][0],
         "memory_mb": ours["memory"] / 1e6,
+        "memory_loaded_mb": ours["memory_loaded"] / 1e6,
         "times_decoded": ours["times_decoded"],
+        "times_decoded_loaded": ours["times_decoded_loaded"],
         "gmic_seconds": gmic,
         "gmic_ratio": gmic / seconds if gmic else None,
     }
@@ -223,6 +231,7 @@ def slope(sizes: Sequence[float]) -> dict[str, Any]:
                 "hole_pixels": int(case.hole.sum()),
                 "seconds": min(done["seconds"]),
                 "times_decoded": done["times_decoded"],
+                "times_decoded_loaded": done["times_decoded_loaded"],
             }
         )
     logs = np.log([[row["hole_pixels"], row["seconds"]] for row in rows])
@@ -234,8 +243,8 @@ def first_call(repeats: int) -> dict[str, float]:
     case = small_cases(1)[0]
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
-        empty = in_child(case, 1, environment)["wall"]
-        warm = [in_child(case, 1, environment)["wall"] for _ in range(repeats)]
+        empty = in_child(case, 1, warm=False, environment=environment)["wall"]
+        warm = [in_child(case, 1, warm=False, environment=environment)["wall"] for _ in range(repeats)]
     return {"empty_cache": empty, "warm_cache": statistics.median(warm)}
 
 
@@ -292,20 +301,22 @@ def _render_large(large: dict[str, Any]) -> list[str]:
         "| | measured | goal |",
         "|---|---|---|",
         f"| seconds | {large['seconds']:.2f} | ≤ 6 |",
-        f"| seconds of the first call in the process | {large['first_seconds']:.2f} | |",
         f"| G'MIC inpaint, seconds | {_number(large['gmic_seconds'])} | |",
         f"| G'MIC's time as a multiple of ours | {_number(large['gmic_ratio'])} | ≥ 25 |",
         f"| peak memory above the imports, MB | {large['memory_mb']:.0f} | |",
         f"| the same in decoded pictures | {large['times_decoded']:.1f} | < 10 |",
+        f"| peak memory above imports and loaded kernels, MB | {large['memory_loaded_mb']:.0f} | |",
+        f"| the same in decoded pictures | {large['times_decoded_loaded']:.1f} | |",
         "",
     ]
 
 
 def _render_slope(result: dict[str, Any]) -> list[str]:
     lines = [f"### Cost against hole area: slope {result['slope']:.2f} (1 = linear)", ""]
-    lines += ["| MP | hole, px | s | memory in decoded pictures |", "|---|---|---|---|"]
+    lines += ["| MP | hole, px | s | memory in decoded pictures | above loaded kernels |", "|---" * 5 + "|"]
     for row in result["rows"]:
         cells = f"{row['hole_pixels']:,} | {row['seconds']:.2f} | {row['times_decoded']:.1f}"
+        cells += f" | {row['times_decoded_loaded']:.1f}"
         lines.append(f"| {row['megapixels']:g} | {cells} |")
     return [*lines, ""]
 

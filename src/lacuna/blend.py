@@ -81,7 +81,7 @@ def feather_weight(hole: Hole, radius: float) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> feather_weight(np.array([[True, False, False, False]]), 1).tolist()
+    >>> feather_weight(np.array([[True, False, False, False]]), 1).round(3).tolist()
     [[1.0, 0.5, 0.0, 0.0]]
     """
     import cv2  # slow to import, and wanted only here

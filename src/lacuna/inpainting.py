@@ -35,6 +35,7 @@ class RunOptions(TypedDict, total=False):
     feather: float
     context: float
     sources: Any
+    sketch: Any
     dilate: int
     invert: bool
     resize_mask: bool
@@ -65,6 +66,7 @@ def inpaint(
     feather: float = 0,
     context: float = 0.5,
     sources: Any = None,
+    sketch: Any = None,
     dilate: int = 0,
     invert: bool = False,
     resize_mask: bool = False,
@@ -83,7 +85,7 @@ def inpaint(
         ``"alpha"`` takes the fully transparent pixels of the image, which become opaque.
     method : a name from `list_methods`. ``"auto"`` chooses by the hole and says why in `Result.notes`.
     seed : 0 or more. The same seed gives the same bytes; another one another fill where a method is random.
-    device : ``"auto"`` or ``"cpu"``.
+    device : ``"auto"`` or ``"cpu"``; for networks also ``"cuda"``, ``"cuda:1"`` … or ``"mps"``.
     options : settings of the method by name; see ``lacuna methods``.
     blend : how the fill meets the rim. ``"hard"`` takes it as the method made it; ``"membrane"`` removes a
         step in brightness or colour by a smooth correction of the fill. Known pixels stay as they are.
@@ -92,6 +94,7 @@ def inpaint(
     context : how much of the surroundings a method sees on each side, as a share of the hole's size; at
         least 64 pixels, and more where little is known.
     sources : like ``mask``: True where the method may copy from. Only for methods whose spec names it.
+    sketch : like ``mask``: True on lines that the fill should follow. Only for methods whose spec names it.
     dilate : grow the hole by so many pixels.
     invert : True is *known* in this mask.
     resize_mask : accept a mask of another size and resize it.
@@ -138,6 +141,7 @@ def inpaint(
             feather=feather,
             context=context,
             sources=sources,
+            sketch=sketch,
             dilate=dilate,
             invert=invert,
             resize_mask=resize_mask,
@@ -211,7 +215,7 @@ class Inpainter:
     Parameters
     ----------
     method : a name from `list_methods`.
-    device : ``"auto"`` or ``"cpu"``.
+    device : ``"auto"`` or ``"cpu"``; for networks also ``"cuda"``, ``"cuda:1"`` … or ``"mps"``.
     options : settings of the method by name.
 
     Attributes
@@ -237,7 +241,9 @@ class Inpainter:
         self, method: str = "auto", *, device: str = "auto", options: Mapping[str, Any] | None = None
     ) -> None:
         self.spec = registry.get(method)
-        if device not in ("auto", "cpu"):
+        if self.spec.accelerated:
+            options = {"device": device, **(options or {})}
+        elif device not in ("auto", "cpu"):
             raise DeviceUnavailableError(
                 f"device {device!r}: method {method!r} runs on the CPU; use device='cpu' or 'auto'"
             )
@@ -268,6 +274,7 @@ class Inpainter:
         feather: float = 0,
         context: float = 0.5,
         sources: Any = None,
+        sketch: Any = None,
         dilate: int = 0,
         invert: bool = False,
         resize_mask: bool = False,
@@ -279,7 +286,7 @@ class Inpainter:
         The parameters and errors are those of `inpaint`.
         """
         how = Settings(
-            seed, blend, feather, context, sources, dilate, invert, resize_mask, max_pixels, on_step
+            seed, blend, feather, context, sources, dilate, invert, resize_mask, max_pixels, on_step, sketch
         )
         return self._run(image, mask, how, 1)[0]
 

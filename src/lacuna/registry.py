@@ -43,6 +43,8 @@ class MethodSpec:
     from_nothing : can fill a picture without any known pixel.
     whole_image : wants the whole picture, not the hole's neighbourhood.
     probe : ``"module:function"``; returns None when the method can run here, else what to install.
+    weights : needs weights, which the option of that name gives.
+    accelerated : has an option ``device`` and can run on other devices than the CPU.
     """
 
     name: str
@@ -56,6 +58,8 @@ class MethodSpec:
     from_nothing: bool = False
     whole_image: bool = False
     probe: str | None = None
+    weights: bool = False
+    accelerated: bool = False
 
     def missing(self) -> str | None:
         """Return None when the method can run here, else a line that says what to install."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal, get_args
 
@@ -37,6 +37,7 @@ class Settings:
     resize_mask: bool = False
     max_pixels: int | None = DEFAULT_MAX_PIXELS
     on_step: OnStep | None = None
+    sketch: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
@@ -85,7 +86,7 @@ class Task:
         if self.hidden is not None:
             image = _with_visible_colours(image, missing, frame.crop(self.hidden))
         if aux.sources is not None and np.array_equal(aux.sources, ~missing):
-            aux = Aux()  # nothing is forbidden here
+            aux = replace(aux, sources=None)  # nothing is forbidden here
         return image, missing, aux
 
 
@@ -95,6 +96,11 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
     if how.sources is not None and "sources" not in spec.aux:
         able = ", ".join(other.name for other in registry.list_methods() if "sources" in other.aux)
         raise OptionError(f"method {spec.name!r} does not copy and takes no sources; methods that do: {able}")
+    if how.sketch is not None and "sketch" not in spec.aux:
+        able = ", ".join(other.name for other in registry.list_methods() if "sketch" in other.aux)
+        raise OptionError(
+            f"method {spec.name!r} follows no lines and takes no sketch; methods that do: {able}"
+        )
     report(how.on_step, 0.0, "opening")
     picture = image if isinstance(image, Picture) else open_image(image, max_pixels=how.max_pixels)
     mask = as_mask(mask)
@@ -112,6 +118,7 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
     unknown = wanted if hidden is None else wanted | hidden
     _check_known(spec, unknown, feathered=weight is not None)
     sources, more = _sources(spec, picture, unknown, hidden, how)
+    sketch, lines = _sketch(picture, how)
     takes_sources = "sources" in spec.aux
     return Task(
         picture=picture,
@@ -120,9 +127,9 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
         missing=wanted if takes_sources else unknown,
         hidden=hidden if takes_sources else None,
         frames=plan(wanted, unknown=unknown, sources=sources, context=how.context, whole=spec.whole_image),
-        aux=Aux(sources=sources),
+        aux=Aux(sources=sources, sketch=sketch),
         opaque=isinstance(mask, Mask) and mask.takes_alpha,
-        notes=(*picture.notes, *notes, *more),
+        notes=(*picture.notes, *notes, *more, *lines),
         seconds=time.perf_counter() - started,
     )
 
@@ -177,6 +184,16 @@ def _sources(
             "sources leaves nothing to copy from: every pixel that it marks is missing or fully transparent"
         )
     return allowed, tuple(f"sources: {note}" for note in notes)
+
+
+def _sketch(picture: Picture, how: Settings) -> tuple[FloatImage | None, tuple[str, ...]]:
+    """Return (H, W, 1), 1 on the lines to follow, and what was noticed."""
+    if how.sketch is None:
+        return None, ()
+    lines, notes = to_hole(how.sketch, picture.shape, picture=picture, resize=how.resize_mask)
+    sketch = lines[..., None].astype(np.float32)
+    sketch.flags.writeable = False
+    return sketch, tuple(f"sketch: {note}" for note in notes)
 
 
 def _with_visible_colours(image: FloatImage, missing: Hole, hidden: Hole) -> FloatImage:

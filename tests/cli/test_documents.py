@@ -16,7 +16,7 @@ MASKS = sorted(ROOT.glob("examples/*.mask.png"))
 PICTURES = {
     path.name.split(".")[0]: path
     for path in ROOT.glob("examples/*")
-    if path.suffix in (".jpg", ".png", ".webp") and ".mask." not in path.name and ".sources." not in path.name
+    if path.suffix in (".jpg", ".png", ".webp") and ".mask." not in path.name
 }
 
 
@@ -29,7 +29,8 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["inpaint", "compare", "verify", "methods", "mask draw", "mask check", "mask dataset"]
+    "command",
+    ["inpaint", "compare", "verify", "methods", "evaluate", "mask draw", "mask check", "mask dataset"],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", lacuna(*command.split(), "--help").out))

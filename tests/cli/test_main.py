@@ -77,10 +77,17 @@ def test_a_bug_is_one_line_unless_the_traceback_is_asked_for(
     assert "Traceback" in lacuna("methods").err
 
 
+def interrupted_in_numba() -> SystemError:
+    error = SystemError("CPUDispatcher returned a result with an exception set")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (KeyboardInterrupt(), 130),
+        (interrupted_in_numba(), 130),
         (errors.Cancelled("by a callback"), 130),
         (MemoryError(), exits.EXIT_CODES[errors.DeviceOutOfMemoryError]),
         (errors.LimitError("too large"), exits.EXIT_CODES[errors.LimitError]),

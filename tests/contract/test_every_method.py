@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -20,13 +21,14 @@ from lacuna.inpainting import Inpainter, Result
 from lacuna.registry import MethodSpec
 
 SPECS = lacuna.list_methods()
-HERE = [spec for spec in SPECS if spec.missing() is None]
+# Networks need weights: test_networks.py asks them, with random ones.
+HERE = [spec for spec in SPECS if spec.missing() is None and not spec.weights]
 Make = Callable[..., np.ndarray]
 
 
 def is_peer(spec: MethodSpec) -> bool:
     """Somebody else's program: it is asked less, as each call starts a process, and may give up in words."""
-    return spec.probe is not None
+    return spec.name in ("opencv-shiftmap", "opencv-fsr", "gmic")
 
 
 @cache
@@ -53,6 +55,10 @@ def test_it_can_be_asked_here(spec: MethodSpec) -> None:
         with pytest.raises(errors.MissingDependencyError, match=spec.name):
             Inpainter(spec.name)
         pytest.skip(reason)
+    if spec.weights:
+        with pytest.raises(errors.WeightsNotFoundError, match=spec.name):
+            Inpainter(spec.name)
+        return
     assert loaded(spec.name).spec == spec
 
 
@@ -73,6 +79,15 @@ def checked(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray, **how: Any)
     assert np.array_equal(out[~hole], picture[~hole])
     assert result.changed_outside == 0
     return result
+
+
+def checked_or_given_up(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray) -> Result | None:
+    """Return what `checked` does, or None where a peer says that it cannot."""
+    try:
+        return checked(spec, picture, hole)
+    except errors.MethodError:
+        assert is_peer(spec)
+        return None
 
 
 def some_hole(height: int, width: int) -> np.ndarray:
@@ -129,22 +144,15 @@ def test_any_hole_is_filled(spec: MethodSpec, case: Callable[[np.ndarray], None]
     case(hole)
     damaged = picture.copy()
     damaged[hole] = (255, 0, 255)  # a colour that the picture does not have
-    try:
-        result = checked(spec, damaged, hole)
-    except errors.MethodError:
-        assert is_peer(spec)
-        return
-    assert not (result.image[hole] == (255, 0, 255)).all(axis=1).any()
+    result = checked_or_given_up(spec, damaged, hole)
+    assert result is None or not (result.image[hole] == (255, 0, 255)).all(axis=1).any()
 
 
 @every_method([(13, 67), (1, 9), (9, 1), (2, 2), (5, 3), (8, 8)], few=2)
 def test_any_size(spec: MethodSpec, case: tuple[int, int], make_picture: Make) -> None:
     hole = np.zeros(case, dtype=bool)
     hole[case[0] // 2, case[1] // 2] = True
-    try:
-        checked(spec, make_picture(*case), hole)
-    except errors.MethodError:
-        assert is_peer(spec)
+    checked_or_given_up(spec, make_picture(*case), hole)
 
 
 KINDS = [
@@ -175,8 +183,8 @@ def test_transparent_pixels_are_no_sources(spec: MethodSpec) -> None:
     picture[:, 20:] = (255, 0, 0, 0)  # red that nobody sees, right beside the hole
     hole = np.zeros((30, 40), dtype=bool)
     hole[10:20, 12:20] = True
-    filled = checked(spec, picture, hole).image[hole].astype(int)
-    assert np.abs(filled - (60, 90, 120, 255)).max() <= 3
+    result = checked_or_given_up(spec, picture, hole)
+    assert result is None or np.abs(result.image[hole].astype(int) - (60, 90, 120, 255)).max() <= 3
 
 
 @every_method()
@@ -201,15 +209,29 @@ def test_memory_order_does_not_matter(spec: MethodSpec, make_picture: Make) -> N
 
 @every_method()
 def test_same_seed_same_bytes(spec: MethodSpec, make_picture: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = make_picture(90, 110)
-    hole = np.zeros((90, 110), dtype=bool)
-    hole[20:70, 30:80] = True
+    side = 60 if is_peer(spec) else 160  # large enough for our kernels to share the work
+    picture = make_picture(side, side)
+    hole = np.zeros((side, side), dtype=bool)
+    hole[side // 4 : -side // 4, side // 5 : -side // 5] = True
     fills = set()
-    for threads in ("1", "2", "2"):
+    for threads in ("1", "2", "2") if spec.deterministic else ("1",):
         monkeypatch.setenv("LACUNA_THREADS", threads)
         fills.add(checked(spec, picture, hole, seed=3).image.tobytes())
-    assert len(fills) == 1 or not spec.deterministic
+    assert len(fills) == 1
     assert not spec.random or checked(spec, picture, hole, seed=4).image.tobytes() not in fills
+
+
+@every_method()
+def test_two_threads_may_call_it_at_once(spec: MethodSpec, make_picture: Make) -> None:
+    if is_peer(spec):
+        return
+    picture, method = make_picture(120, 120), loaded(spec.name)
+    hole = np.zeros((120, 120), dtype=bool)
+    hole[20:100, 20:100] = True
+    expected = method(picture, hole)
+    with ThreadPoolExecutor(4) as pool:
+        for filled in pool.map(lambda _: method(picture, hole), range(8)):
+            assert np.array_equal(filled, expected)
 
 
 @every_method()
@@ -218,18 +240,25 @@ def test_it_can_be_stopped_at_any_time(spec: MethodSpec, make_picture: Make) -> 
     hole = np.zeros((200, 220), dtype=bool)
     hole[30:170, 40:180] = True
     method = loaded(spec.name)
-    method(picture, hole)  # compiled by now
-    times = [time.perf_counter()]
+    times: list[float] = []
 
     def watch(share: float, words: str) -> None:
         times.append(time.perf_counter())
-        if share >= 0.3:
+
+    if not is_peer(spec):
+        method(picture, hole)  # compiled by now
+        method(picture, hole, on_step=watch)
+        assert max(np.diff(times)) < 0.5  # that often anybody can say stop
+
+    def stop(share: float, words: str) -> None:
+        watch(share, words)
+        if share >= 0.3 or len(times) == 5:
             raise errors.Cancelled("enough")
 
+    times.clear()
     with pytest.raises(errors.Cancelled, match="enough"):
-        method(picture, hole, on_step=watch)
-    times.append(time.perf_counter())
-    assert max(np.diff(times)) < 0.5
+        method(picture, hole, on_step=stop)
+    assert time.perf_counter() - times[-1] < 0.5
 
 
 @every_method()

@@ -82,7 +82,7 @@ def test_every_hole_has_its_context_unless_the_picture_ends(hole: NDArray[np.boo
         assert covered[max(y[i] - near, 0) : y[i] + near + 1, max(x[i] - near, 0) : x[i] + near + 1].all()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(holes(), st.floats(0, 20))
 def test_feather_weight_is_one_inside_and_nothing_beyond(hole: NDArray[np.bool_], radius: float) -> None:
     from scipy import ndimage

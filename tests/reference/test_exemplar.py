@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lacuna.exemplar import Effort, Weights, fill_patches, kernels, pyramid
-from lacuna.exemplar.stage import Stage, dilated, distance_to_known, matchable
+from lacuna.exemplar.stage import Stage, dilated, distance_to_known, matchable, padding
 from lacuna.progress import collect_notes
 
 SIDE = 3
@@ -18,7 +18,7 @@ def stage(rng: np.random.Generator) -> Stage:
     image = rng.random((14, 17, 3), dtype=np.float32)
     hole = np.zeros((14, 17), bool)
     hole[5:9, 12:] = True
-    (level,) = pyramid.build(image, hole, ~hole, 1)
+    (level,) = pyramid.build(image, hole, ~hole, 1, padding(SIDE))
     stage = Stage(level, Weights(side=SIDE, margin=0), seed=1)
     stage.start_from_rim()
     return stage
@@ -58,7 +58,8 @@ def test_the_search_finds_the_nearest_patches(stage: Stage) -> None:
     for _ in range(300):  # noise has no neighbours to learn from: chance must find every match
         stage._search(stage.targets)
     found = sum(
-        stage.distance[p] == min(((patch(stage, p) - patch(stage, q)) ** 2).sum() for q in stage.choices)
+        stage.distance[p]
+        == min(((patch(stage, p) - patch(stage, q)) ** 2).sum() for q in np.flatnonzero(stage.valid))
         for p in stage.targets
     )
     assert found >= 0.95 * len(stage.targets)
@@ -66,7 +67,7 @@ def test_the_search_finds_the_nearest_patches(stage: Stage) -> None:
 
 def test_the_partial_distance_is_the_scaled_mean_over_known_pixels(stage: Stage) -> None:
     p = int(stage.missing[0])
-    q = int(stage.choices[5])
+    q = int(np.flatnonzero(stage.valid)[5])
     y, x = divmod(p, stage.grid[0])
     known = stage.known.reshape(stage.grid[1], stage.grid[0]).copy()
     known[y, x] = known[y + 1, x + 1] = False

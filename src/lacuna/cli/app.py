@@ -17,10 +17,13 @@ from typer.main import get_command
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
+from lacuna.cli.evaluate import evaluate
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
+from lacuna.cli.study import study
 from lacuna.cli.verify import verify
+from lacuna.cli.weights import app as weights
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
 
@@ -34,9 +37,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, verify, methods):
+for _command in (inpaint, compare, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
+app.add_typer(weights, name="weights")
+app.add_typer(study, name="study")
 
 
 def _print_version(wanted: bool) -> None:
@@ -83,13 +88,13 @@ def _run(args: Sequence[str]) -> int:
             return _invoke(list(args) or ["--help"])
         except BrokenPipeError:
             raise
-        except KeyboardInterrupt:
-            stopped = errors.Cancelled("stopped; no partial file is left")
-            code = exits.TERMINATED if terminated() else exits.INTERRUPTED
-            return render.failure(stopped, code, as_json=as_json)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if isinstance(error.__cause__, BrokenPipeError):
                 raise error.__cause__ from error
+            if exits.was_interrupt(error):
+                stopped = errors.Cancelled("stopped; no partial file is left")
+                code = exits.TERMINATED if terminated() else exits.INTERRUPTED
+                return render.failure(stopped, code, as_json=as_json)
             return render.failure(*_explained(error), as_json=as_json)
 
 
@@ -104,7 +109,7 @@ def _invoke(args: list[str]) -> int:
     return code or exits.OK
 
 
-def _explained(error: Exception) -> tuple[Exception, int]:
+def _explained(error: BaseException) -> tuple[Exception, int]:
     """Return an error that is fit to be shown, and its exit code."""
     if isinstance(error, MemoryError):
         error = errors.DeviceOutOfMemoryError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ from lacuna.types import Hole, OnStep
 if TYPE_CHECKING:
     from lacuna.cli.sheet import Rgb, View
     from lacuna.image import Picture
+    from lacuna.inpainting import Inpainter
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def compare(
 ) -> int:
     """Fill the same hole with every method and show the fills side by side.
 
-    Methods that cannot run here, or fail, are named. [bold]auto[/] is left out unless asked for.
+    Methods that cannot run here, or fail, are named. [bold]auto[/] and methods that need weights are
+    left out unless asked for.
     """
     if output == options.STREAM:
         raise typer.BadParameter("compare writes its sheet to a file; - is for IMAGE and --mask only")
@@ -78,7 +81,9 @@ def compare(
     from lacuna.masks import to_hole
 
     names = [registry.get(name).name for name in method or ()]
-    names = names or [spec.name for spec in registry.list_methods() if spec.family != "meta"]
+    names = names or [
+        spec.name for spec in registry.list_methods() if spec.family != "meta" and not spec.weights
+    ]
     with render.progress(quiet=quiet) as on_step:
         picture = open_image(options.source(image), **options.limit(max_pixels))
         hole, notes = to_hole(
@@ -119,15 +124,28 @@ def _attempt(task: Task, name: str, on_step: OnStep | None) -> Outcome:
     if missing is not None:
         return Outcome(name, problem=missing)
     try:
-        result = Inpainter(name).run(task.picture, task.hole, seed=task.seed, max_pixels=None, on_step=named)
+        filler = Inpainter(name)
+        _warm_up(filler)
+        result = filler.run(task.picture, task.hole, seed=task.seed, max_pixels=None, on_step=named)
     except Cancelled:
         raise
     except LacunaError as error:
         return Outcome(name, problem=str(error))
     except Exception as error:
+        if exits.was_interrupt(error):
+            raise KeyboardInterrupt from error
         return Outcome(name, problem=f"{type(error).__name__}: {error}")
     tile = show(result.picture, task.hole, task.view)
     return Outcome(name, tile, result.seconds, result.changed_outside, notes=result.notes)
+
+
+def _warm_up(filler: Inpainter) -> None:
+    """Fill a few pixels, so that loading and compiling do not count; programs of others start anew anyway."""
+    if filler.spec.probe is None:
+        rows, columns = np.indices((32, 32))
+        hole = np.zeros((32, 32), dtype=np.bool_)
+        hole[12:20, 12:20] = True
+        filler.run((7 * rows + 5 * columns).astype(np.uint8), hole)
 
 
 def _excuses(outcomes: list[Outcome]) -> list[str]:

@@ -46,6 +46,21 @@ EXIT_CODES: dict[type[errors.LacunaError], int] = {
 }
 
 
+def was_interrupt(error: BaseException | None) -> bool:
+    """Say whether Ctrl-C lies behind an error.
+
+    When it arrives while numba hands a call to compiled code, numba raises a `SystemError` and keeps the
+    `KeyboardInterrupt` as its cause.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def exit_code(error: errors.LacunaError) -> int:
     """Return the exit code of an error: that of its nearest class in the table.
 

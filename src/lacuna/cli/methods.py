@@ -46,6 +46,7 @@ def _facts(spec: MethodSpec) -> dict[str, Any]:
         "aux": sorted(spec.aux),
         "random": spec.random,
         "deterministic": spec.deterministic,
+        "weights": spec.weights,
         "available": missing is None,
         "missing": missing,
         "options": [
@@ -69,7 +70,7 @@ def _print_all(specs: list[MethodSpec]) -> None:
         if reason:
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        console.print(Text(f"{', '.join(names)}: {reason}"), soft_wrap=True)
+        console.print(Text(f"{', '.join(names)}: {reason}"), soft_wrap=not console.is_terminal)
     if reasons:
         console.print()
     console.print(Text("lacuna methods METHOD shows the options of one.", "dim"))
@@ -104,6 +105,10 @@ def _traits(spec: MethodSpec) -> list[str]:
         lines.append("Two runs may differ, even with the same seed.")
     if "sources" in spec.aux:
         lines.append("Takes --sources, a mask of where it may copy from.")
+    if "sketch" in spec.aux:
+        lines.append("Takes --sketch, white lines that the fill should follow.")
+    if spec.weights:
+        lines.append("Needs weights: --option weights=FILE, or a name from lacuna weights.")
     missing = spec.missing()
     if missing:
         lines.append(f"It cannot run here: {missing}")
@@ -118,7 +123,7 @@ def _shown(value: Any) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 1, 0))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("method", "option"))
     return table

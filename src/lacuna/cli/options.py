@@ -78,6 +78,15 @@ Sources = Annotated[
         rich_help_panel=_FILL,
     ),
 ]
+Sketch = Annotated[
+    str | None,
+    typer.Option(
+        "--sketch",
+        metavar="LINES",
+        help="White lines on black that the fill should follow; for [bold]gated-conv[/].",
+        rich_help_panel=_FILL,
+    ),
+]
 Blend = Annotated[
     str,
     typer.Option(

@@ -23,6 +23,9 @@ Rgb = NDArray[np.uint8]
 
 TILE = 480
 """Longest side of a tile, in pixels."""
+QUALITY = 80
+"""Of sheets in JPEG and WebP: they are for looking at."""
+_LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 MARGIN = 16
 CAPTION = 34
 NARROWEST = 240
@@ -190,5 +193,6 @@ def write(page: Rgb, path: str, *, overwrite: bool) -> None:
     """
     from lacuna.image import open_image, save_image
 
-    picture = open_image(page)
-    save_image(picture, Path(path), hole=np.ones(page.shape[:2], dtype=bool), overwrite=overwrite)
+    lossy = Path(path).suffix.lower() in _LOSSY
+    hole = np.ones(page.shape[:2], dtype=bool)
+    save_image(open_image(page), path, hole=hole, overwrite=overwrite, quality=QUALITY if lossy else None)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lacuna.exemplar import pyramid
 from lacuna.exemplar.pyramid import Level
-from lacuna.exemplar.stage import Stage, Weights, distance_to_known, matchable
+from lacuna.exemplar.stage import Stage, Weights, distance_to_known, matchable, padding
 from lacuna.multigrid import fill_biharmonic
 from lacuna.progress import note, report, scaled
 from lacuna.types import FloatImage, Hole, OnStep
@@ -148,7 +148,7 @@ def _levels(image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int
     count = wanted or pyramid.depth(float(distance_to_known(hole).max()), THICKNESS)
     while count > 1 and min(hole.shape) >> (count - 1) < MIN_SIDE:
         count -= 1
-    levels = pyramid.build(image, hole, allowed, count)
+    levels = pyramid.build(image, hole, allowed, count, padding(side))
     while len(levels) > 1 and np.count_nonzero(matchable(levels[-1].sources, side)) < MIN_MATCHES:
         levels.pop()
     return levels

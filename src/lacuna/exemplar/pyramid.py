@@ -21,17 +21,32 @@ class Level:
 
     Parameters
     ----------
-    planes : (H, W, K + 2), float32. Colours in [0, 1], then the two texture features; 0 in the hole.
+    padded : (H + 2 pad, W + 2 pad, K + 2), float32. Colours in [0, 1], then the two texture features; 0 in
+        the hole. The padding is not set yet.
     hole : (H, W). True is missing.
     sources : (H, W). True where a match may read.
+    pad : pixels of padding on each side.
     """
 
-    planes: NDArray[np.float32]
+    padded: NDArray[np.float32]
     hole: Hole
     sources: Hole
+    pad: int
+
+    @property
+    def planes(self) -> NDArray[np.float32]:
+        """The planes without their padding, (H, W, K + 2), a view."""
+        height, width = self.hole.shape
+        return self.padded[self.pad : self.pad + height, self.pad : self.pad + width]
+
+    @staticmethod
+    def blank(hole: Hole, sources: Hole, planes: int, pad: int) -> Level:
+        """Return a level whose planes are to be set by the caller."""
+        height, width = hole.shape
+        return Level(np.zeros((height + 2 * pad, width + 2 * pad, planes), np.float32), hole, sources, pad)
 
 
-def build(image: FloatImage, hole: Hole, sources: Hole, levels: int) -> list[Level]:
+def build(image: FloatImage, hole: Hole, sources: Hole, levels: int, pad: int = 0) -> list[Level]:
     """Return the levels, finest first.
 
     Parameters
@@ -39,6 +54,7 @@ def build(image: FloatImage, hole: Hole, sources: Hole, levels: int) -> list[Lev
     image : (H, W, K), [0, 1].
     hole, sources : (H, W); a source is never missing.
     levels : 1 or more.
+    pad : see `Level`.
 
     Notes
     -----
@@ -47,9 +63,11 @@ def build(image: FloatImage, hole: Hole, sources: Hole, levels: int) -> list[Lev
     features are measured at the finest level and only subsampled (Newson et al. 2014, section 3.3): at coarse
     levels they still tell grass from sand where the colours no longer do.
     """
-    planes = np.concatenate([image, texture(image, hole, 2 ** (levels - 1))], axis=2)
-    planes[hole] = 0
-    pyramid = [Level(planes, hole, sources)]
+    finest = Level.blank(hole, sources, image.shape[2] + TEXTURES, pad)
+    finest.planes[:, :, :-TEXTURES] = image
+    finest.planes[:, :, -TEXTURES:] = texture(image, hole, 2 ** (levels - 1))
+    finest.planes[hole] = 0
+    pyramid = [finest]
     for _ in range(levels - 1):
         pyramid.append(_halve(pyramid[-1]))
     return pyramid
@@ -105,4 +123,6 @@ def _halve(level: Level) -> Level:
     half *= np.where(hole, 0, 1 / np.maximum(total, 1))[:, :, None].astype(np.float32)
     allowed = np.pad(level.sources, ((0, height % 2), (0, width % 2)), mode="edge")
     sources = allowed[0::2, 0::2] | allowed[1::2, 0::2] | allowed[0::2, 1::2] | allowed[1::2, 1::2]
-    return Level(half, hole, sources & ~hole)
+    coarse = Level.blank(hole, sources & ~hole, half.shape[2], level.pad)
+    coarse.planes[...] = half
+    return coarse

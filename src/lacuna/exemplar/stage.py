@@ -24,8 +24,8 @@ BATCH = 16
 PEEL_ROUNDS = 4
 """Rounds of search for each ring of the onion peel; the rings are few and small."""
 
-MELD_TOLERANCE = 2e-3
-"""Half a level of an 8-bit picture, in a correction that is smooth."""
+MELD_TOLERANCE = 1e-3
+"""A quarter of a level of an 8-bit picture, in a correction that is smooth."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Stage:
 
     Parameters
     ----------
-    level : picture, hole and sources.
+    level : picture, hole and sources, padded by half a patch and one pixel. It is used up.
     weights : see there.
     seed : of the random search.
     on_step : asked for leave before each batch of work.
@@ -63,27 +63,26 @@ class Stage:
     def __init__(self, level: Level, weights: Weights, seed: int, on_step: OnStep | None = None) -> None:
         self.weights, self.seed, self.on_step = weights, seed, on_step
         self.hole = level.hole
-        self.pad = pad = weights.side // 2 + 1
-        self.planes = _mirrored(level.planes, pad)  # (padded H, padded W, C)
-        height, width, channels = self.planes.shape
-        self.colours = channels - TEXTURES
-        self.grid = (width, height, channels, weights.side)
+        self.pad = pad = level.pad
         missing = _mirrored(level.hole, pad)
         self.known = ~missing.ravel()
         # With the ring around it known too, a match tells differences as well as values.
         self.valid = np.pad(matchable(level.sources, weights.side), pad).ravel()
-        self.choices = np.flatnonzero(self.valid).astype(np.int32)
+        covered = dilated(missing, weights.side)[pad:-pad, pad:-pad]
+        self.targets = np.flatnonzero(np.pad(covered, pad)).astype(np.int32)
         self.missing = np.flatnonzero(np.pad(level.hole, pad)).astype(np.int32)
-        self.targets = np.flatnonzero(np.pad(dilated(missing, weights.side)[pad:-pad, pad:-pad], pad)).astype(
-            np.int32
-        )
-        self.field = np.full(width * height, -1, np.int32)
-        self.distance = np.full(width * height, kernels.FAR, np.int32)
+        reach = np.minimum(np.pad(distance_to_known(level.hole), pad), 60).ravel()
+        self.confidence = np.power(np.float32(weights.decay), -reach, dtype=np.float32)
+        self.planes = level.padded  # taken over, not copied: it is the largest array
+        mirror_edges(self.planes, pad)
+        height, width, channels = self.planes.shape
+        self.colours = channels - TEXTURES
+        self.grid = (width, height, channels, weights.side)
         self.scale = np.full(channels, 255, np.float32)
         self.scale[self.colours :] *= weights.texture
         self.features = self._to_bytes(self.planes)
-        reach = np.pad(distance_to_known(level.hole), pad).ravel()
-        self.confidence = (weights.decay ** -np.minimum(reach, 60)).astype(np.float32)
+        self.field = np.full(width * height, -1, np.int32)
+        self.distance = np.full(width * height, kernels.FAR, np.int32)
         self.round = 0
 
     def picture(self) -> FloatImage:
@@ -147,6 +146,7 @@ class Stage:
         right = np.empty((len(steps), self.colours))
         flat = self.planes.reshape(-1, self.grid[2])
         self._run(kernels.imbalance, self.missing, flat, steps, number, self.grid[0], right)
+        del steps, number  # not needed while the solver has its peak of memory
         correction = solve_poisson(right, self.hole, tolerance=MELD_TOLERANCE, on_step=self.on_step)
         values = flat[self.missing]
         values[:, : self.colours] = np.clip(values[:, : self.colours] + correction, 0, 1)
@@ -191,13 +191,23 @@ class Stage:
 
     def _guess(self, pixels: NDArray[np.int32]) -> None:
         """Give pixels without a match one at random, at a distance that anything beats."""
+        if len(pixels) == 0:
+            return
         rng = np.random.Generator(np.random.PCG64([self.seed, self.grid[0], self.round]))
-        self.field[pixels] = self.choices[rng.integers(0, len(self.choices), len(pixels))]
+        choices = np.flatnonzero(self.valid)
+        self.field[pixels] = choices[rng.integers(0, len(choices), len(pixels))]
         self.distance[pixels] = kernels.FAR
 
     def _to_bytes(self, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
-        bytes_: NDArray[np.uint8] = np.clip(planes * self.scale + np.float32(0.5), 0, 255).astype(np.uint8)
-        return bytes_
+        out = np.empty(planes.shape, np.uint8)
+        for k, scale in enumerate(self.scale):  # plane by plane, for the sake of peak memory
+            out[..., k] = np.clip(planes[..., k] * scale + np.float32(0.5), 0, 255)
+        return out
+
+
+def padding(side: int) -> int:
+    """Return how far a patch of that side, and the ring around it, reach beyond its centre."""
+    return side // 2 + 1
 
 
 def matchable(sources: Hole, side: int) -> Hole:
@@ -208,7 +218,7 @@ def matchable(sources: Hole, side: int) -> Hole:
     sources : (H, W), larger than half the patch.
     side : odd.
     """
-    pad = side // 2 + 1
+    pad = padding(side)
     return ~dilated(~_mirrored(sources, pad), side + 2)[pad:-pad, pad:-pad]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lacuna.registry import MethodSpec
 
 _CLASSICAL = "lacuna.methods.classical"
+_CNN = "lacuna.methods.cnn"
 
 SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
@@ -71,5 +72,66 @@ SPECS: tuple[MethodSpec, ...] = (
         reference="Daisy et al. 2013 (ICIP), as implemented by G'MIC",
         deterministic=False,
         probe=f"{_CLASSICAL}.gmic:missing",
+    ),
+    MethodSpec(
+        name="partial-conv",
+        family="cnn",
+        summary="a U-Net that convolves valid pixels only; irregular holes; needs weights",
+        factory=f"{_CNN}.partial_conv:PartialConv",
+        reference="Liu et al. 2018 (ECCV)",
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="gated-conv",
+        family="cnn",
+        summary="DeepFill v2, gated convolutions; free-form holes, sketches; needs weights",
+        factory=f"{_CNN}.gated_conv:GatedConv",
+        reference="Yu et al. 2019 (ICCV)",
+        aux=frozenset({"sketch"}),
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="contextual-attention",
+        family="cnn",
+        summary="DeepFill v1, copies known features; boxes; needs weights",
+        factory=f"{_CNN}.contextual_attention:ContextualAttention",
+        reference="Yu et al. 2018 (CVPR)",
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="lama",
+        family="cnn",
+        summary="Fourier convolutions; large holes, repeated structure; needs weights",
+        factory=f"{_CNN}.lama:LargeMask",
+        reference="Suvorov et al. 2022 (WACV)",
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="context-encoder",
+        family="cnn",
+        summary="the first inpainting network, 128 pixels; for study; needs weights",
+        factory=f"{_CNN}.context_encoder:ContextEncoder",
+        reference="Pathak et al. 2016 (CVPR)",
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="pen-net",
+        family="cnn",
+        summary="attention across the levels of a pyramid; 256 pixels; needs weights",
+        factory=f"{_CNN}.pen_net:PenNet",
+        reference="Zeng et al. 2019 (CVPR)",
+        probe=f"{_CNN}.running:missing",
+        weights=True,
+        accelerated=True,
     ),
 )

@@ -1,11 +1,11 @@
 """The loops that the solvers spend their time in: products with a level's matrix, and the way between levels.
 
-Nothing here is the size of the picture; see `runs` for how unknown pixels are stored. Neighbours of a
-stretch of pixels are a stretch again, so that a product with the matrix is a list of *segments* ``(to, from,
-length)`` with one coefficient each, or *strips* with five for neighbours side by side. Long runs are then
-handled by vector instructions, and scattered pixels cost no more than a sparse matrix would.
+Nothing here is the size of the picture; see `runs` for how unknown pixels are stored. Where all neighbours of
+a stretch of pixels are unknown, they are five stretches again, and the product is one loop of vector
+instructions over them. Any other pixel lists its unknown neighbours, as in a sparse matrix.
 
-All of it is in one file because numba's disk cache does not notice changes in other ones.
+All of it is in one file because numba's disk cache does not notice changes in other ones. Arrays are filled
+by plain loops because numba takes long to compile an assignment to a slice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from lacuna.multigrid.runs import REACH
 
 Array = NDArray[Any]
 
-SHORTEST_STRIP = 8  # shorter stretches are handled pixel by pixel
 TAPS = 6  # a coarse value is felt by at most so many fine ones per axis
 
 
@@ -40,19 +39,17 @@ class Grid(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """The matrix of a level as a list of products.
+    """The matrix of a level.
 
-    ``pointers`` (runs + 1, 4) is where each run's part of the other lists begins. Long runs have ``strips``
-    (n, 3), to, from and length, with ``wide`` (n, 5) coefficients of the neighbours two left to two right, and
-    ``segments`` (m, 3) with ``single`` (m,) coefficients. Each pixel of a short run has ``counts`` entries in
-    ``origins`` and ``weights``.
+    ``stretches`` (n, 7): first position, length, and the positions of the first one's neighbours two rows
+    above to two below; ``stencils`` (rows, 5, 5) are their coefficients. Each pixel outside a stretch has
+    ``counts`` entries in ``origins`` and ``weights``. ``pointers`` (runs + 1, 3) is where the stretches, the
+    counts and the entries of each run begin.
     """
 
     pointers: Array
-    strips: Array
-    wide: Array
-    segments: Array
-    single: Array
+    stretches: Array
+    stencils: Array
     counts: Array
     origins: Array
     weights: Array
@@ -64,16 +61,13 @@ def _coefficient(grid: Grid, y: int, x: int, v: int, u: int) -> float:
     value = 0.0
     for a in range(3):
         for b in range(3):
-            if grid.mix[a, b] != 0.0:
-                value += grid.mix[a, b] * grid.across[a, y, v - y + REACH] * grid.along[b, x, u - x + REACH]
+            value += grid.mix[a, b] * grid.across[a, y, v - y + REACH] * grid.along[b, x, u - x + REACH]
     return value
 
 
 @jit
-def _stencil(grid: Grid, y: int, x: int, begin: int, out: Array) -> None:
-    """Have the coefficients (5, 5) of (y, x) in out, where those of (y, x - 1) are unless x is the first."""
-    if x != begin and grid.plain[0] < x < grid.plain[1]:
-        return
+def _stencil(grid: Grid, y: int, x: int, out: Array) -> None:
+    """Write the coefficients (5, 5) of (y, x)."""
     for dy in range(-REACH, REACH + 1):
         for dx in range(-REACH, REACH + 1):
             out[dy + REACH, dx + REACH] = _coefficient(grid, y, x, y + dy, x + dx)
@@ -93,187 +87,200 @@ def _first_run(runs: Array, row_ptr: Array, row: int, column: int) -> int:
 
 
 @jit
-def matrix(grid: Grid, stiff: float) -> Matrix:
+def matrix(grid: Grid, stiff: float, shortest: int) -> Matrix:
     """Return the matrix of a level.
 
     Parameters
     ----------
     stiff : what the diagonal of an unknown cell gains for each known neighbour, as a share of itself.
+    shortest : pixels that make a stretch.
     """
-    used = np.zeros(4, np.int64)
-    _list_all(grid, stiff, _room(len(grid.runs), used), used, False)
-    out = _room(len(grid.runs), used)
-    used[:] = 0
-    _list_all(grid, stiff, out, used, True)
+    rows, runs = grid.across.shape[1], len(grid.runs)
+    stencils = np.zeros((rows, 2 * REACH + 1, 2 * REACH + 1))
+    for k in range(runs):
+        if k == 0 or grid.runs[k, 0] != grid.runs[k - 1, 0]:
+            _stencil(grid, grid.runs[k, 0], grid.plain[0], stencils[grid.runs[k, 0]])
+    out = Matrix(
+        np.zeros((runs + 1, 3), np.int32),
+        np.empty((0, 7), np.int32),
+        stencils,
+        np.empty(0, np.uint8),
+        np.empty(0, np.int32),
+        np.empty(0),
+    )
+    for fill in (False, True):
+        if fill:
+            stretches, pixels, entries = out.pointers[runs]
+            out = Matrix(
+                out.pointers,
+                np.empty((stretches, 7), np.int32),
+                stencils,
+                np.empty(pixels, np.uint8),
+                np.empty(entries, np.int32),
+                np.empty(entries),
+            )
+        near = np.zeros((2, 2 * REACH + 1), np.int64)
+        for k in range(runs):
+            _list_run(grid, k, near, stiff, shortest, out, fill)
     return out
 
 
 @jit
-def _room(runs: int, used: Array) -> Matrix:
-    """Return empty lists of the lengths that were used."""
-    return Matrix(
-        np.zeros((runs + 1, 4), np.int32),
-        np.empty((used[0], 3), np.int32),
-        np.empty((used[0], 2 * REACH + 1)),
-        np.empty((used[1], 3), np.int32),
-        np.empty(used[1]),
-        np.empty(used[2], np.uint8),
-        np.empty(used[3], np.int32),
-        np.empty(used[3]),
-    )
+def _list_run(grid: Grid, k: int, near: Array, stiff: float, shortest: int, out: Matrix, fill: bool) -> None:
+    """List the stretches and the other pixels of a run, or only count them.
 
-
-@jit
-def _list_all(grid: Grid, stiff: float, out: Matrix, used: Array, fill: bool) -> None:
-    """Fill the lists, or only count how much room they need."""
-    stencil = np.zeros((2 * REACH + 1, 2 * REACH + 1))
-    for k in range(len(grid.runs)):
-        y, begin, end, x = grid.runs[k, 0], grid.runs[k, 1], grid.runs[k, 2], grid.plain[0]
-        extra = stiff * _coefficient(grid, y, x, y, x) if stiff > 0.0 else 0.0
-        if end - begin < SHORTEST_STRIP:
-            for x in range(begin, end):
-                _stencil(grid, y, x, begin, stencil)
-                _list_pixel(grid, k, x, stencil, extra, out, used, fill)
-        else:
-            _list_run(grid, k, extra, out, used, fill)
-        out.pointers[k + 1] = used
-
-
-@jit
-def _list_pixel(
-    grid: Grid, k: int, x: int, stencil: Array, extra: float, out: Matrix, used: Array, fill: bool
-) -> None:
-    """List the entries of one pixel of a short run."""
-    runs, y, begin = grid.runs, grid.runs[k, 0], used[3]
-    known = 0
-    for v in range(max(y - REACH, 0), min(y + REACH + 1, grid.across.shape[1])):
-        m = _first_run(runs, grid.row_ptr, v, x - REACH)
-        for u in range(max(x - REACH, 0), min(x + REACH + 1, grid.along.shape[1])):
-            while m < grid.row_ptr[v + 1] and runs[m, 2] <= u:
-                m += 1
-            weight = stencil[v - y + REACH, u - x + REACH]
-            if m == grid.row_ptr[v + 1] or runs[m, 1] > u:
-                known += abs(v - y) + abs(u - x) == 1
-            elif weight != 0.0:
-                _put_entry(out, used, fill, runs[m, 3] + u - runs[m, 1], weight)
-    if known and extra > 0.0:
-        _put_entry(out, used, fill, runs[k, 3] + x - runs[k, 1], known * extra)
-    if fill:
-        out.counts[used[2]] = used[3] - begin
-    used[2] += 1
-
-
-@jit
-def _put_entry(out: Matrix, used: Array, fill: bool, origin: int, weight: float) -> None:
-    if fill:
-        out.origins[used[3]], out.weights[used[3]] = origin, weight
-    used[3] += 1
-
-
-@jit
-def _put_segment(
-    out: Matrix, used: Array, fill: bool, to: int, origin: int, length: int, weight: float
-) -> None:
-    if fill:
-        n = used[1]
-        out.segments[n, 0], out.segments[n, 1], out.segments[n, 2] = to, origin, length
-        out.single[n] = weight
-    used[1] += 1
-
-
-@jit
-def _list_run(grid: Grid, k: int, extra: float, out: Matrix, used: Array, fill: bool) -> None:
-    """List the strips and segments of a long run."""
-    runs, y = grid.runs, grid.runs[k, 0]
-    for v in range(max(y - REACH, 0), min(y + REACH + 1, grid.across.shape[1])):
-        m = _first_run(runs, grid.row_ptr, v, runs[k, 1] - REACH)
-        if extra > 0.0 and abs(v - y) <= 1:
-            _stiffen(grid, k, v, m, extra, out, used, fill)
-        while m < grid.row_ptr[v + 1] and runs[m, 1] < runs[k, 2] + REACH:
-            _overlap(grid, k, m, out, used, fill)
-            m += 1
-
-
-@jit
-def _stiffen(grid: Grid, k: int, v: int, m: int, extra: float, out: Matrix, used: Array, fill: bool) -> None:
-    """Add to the diagonal of run k where its neighbours in row v (above, below or its own) are known."""
-    runs, begin, end = grid.runs, grid.runs[k, 1], grid.runs[k, 2]
-    shift = runs[k, 3] - begin
-    if v == runs[k, 0]:
-        if begin > 0:
-            _put_segment(out, used, fill, shift + begin, shift + begin, 1, extra)
-        if end < grid.along.shape[1]:
-            _put_segment(out, used, fill, shift + end - 1, shift + end - 1, 1, extra)
-        return
+    ``near`` (2, 5) are the runs in the rows around that the last search for a stretch and for pixels found.
+    """
+    y, begin, end = grid.runs[k, 0], grid.runs[k, 1], grid.runs[k, 2]
+    used = out.pointers[k + 1]
+    for i in range(3):
+        used[i] = out.pointers[k, i]
+    _enter(grid, y, near)
+    stretch, own = np.empty(7, np.int64), np.empty((2 * REACH + 1, 2 * REACH + 1))
     x = begin
-    while m < grid.row_ptr[v + 1] and runs[m, 1] < end:
-        if runs[m, 1] > x:
-            _put_segment(out, used, fill, shift + x, shift + x, runs[m, 1] - x, extra)
-        x = max(x, runs[m, 2])
-        m += 1
-    if x < end:
-        _put_segment(out, used, fill, shift + x, shift + x, end - x, extra)
-
-
-@jit
-def _overlap(grid: Grid, k: int, m: int, out: Matrix, used: Array, fill: bool) -> None:
-    """List what run m contributes to run k: one strip where that is possible, and segments for the rest."""
-    runs, plain = grid.runs, grid.plain
-    y, v = runs[k, 0], runs[m, 0]
-    shift, origin = runs[k, 3] - runs[k, 1], runs[m, 3] - runs[m, 1]
-    low = max(runs[k, 1], runs[m, 1] + REACH, plain[0])
-    high = min(runs[k, 2], runs[m, 2] - REACH, plain[1])
-    if high - low >= SHORTEST_STRIP and _coefficient(grid, y, low, v, low + 1) != 0.0:
-        if fill:
-            n = used[0]
-            out.strips[n, 0], out.strips[n, 1], out.strips[n, 2] = shift + low, origin + low, high - low
-            for dx in range(-REACH, REACH + 1):
-                out.wide[n, dx + REACH] = _coefficient(grid, y, low, v, low + dx)
-        used[0] += 1
-    else:
-        low = high = runs[k, 2]
-    for dx in range(-REACH, REACH + 1):
-        x, end = max(runs[k, 1], runs[m, 1] - dx), min(runs[k, 2], runs[m, 2] - dx)
-        while x < end:
-            if low <= x < high:
-                x = high
-                continue
-            stop = min(end, low) if x < low else end
-            stop = min(stop, plain[1]) if plain[0] <= x < plain[1] else x + 1
-            weight = _coefficient(grid, y, x, v, x + dx)
-            if weight != 0.0:
-                _put_segment(out, used, fill, shift + x, origin + x + dx, stop - x, weight)
+    while x < end:
+        start, stop = end, end
+        if end - x >= shortest:
+            start, stop = _next_stretch(grid, k, x, near[0], shortest, stretch)
+        while x < start:
+            stencil = out.stencils[y]
+            if not grid.plain[0] <= x < grid.plain[1]:
+                _stencil(grid, y, x, own)
+                stencil = own
+            extra = stiff * out.stencils[y, REACH, REACH]
+            _list_pixel(grid, k, x, near[1], stencil, extra, out, used, fill)
+            x += 1
+        if start < stop:
+            if fill:
+                for i in range(7):
+                    out.stretches[used[0], i] = stretch[i]
+            used[0] += 1
             x = stop
 
 
 @jit
-def right_side(start: int, stop: int, grid: Grid, values: Array, hole: Array, out: Array) -> None:
-    """Write what the known pixels (H, W, C) contribute to the equations into out (C, N)."""
+def _enter(grid: Grid, y: int, near: Array) -> None:
+    """Begin the searches in the rows around y, unless they have begun."""
+    for dy in range(2 * REACH + 1):
+        if 0 <= y + dy - REACH < grid.across.shape[1]:
+            for i in range(2):
+                near[i, dy] = max(near[i, dy], grid.row_ptr[y + dy - REACH])
+
+
+@jit
+def _seek(grid: Grid, row: int, column: int, run: int) -> int:
+    """Return the first run of a row, from the given one on, that ends right of a column; or the row's end."""
+    while run < grid.row_ptr[row + 1] and grid.runs[run, 2] <= column:
+        run += 1
+    return run
+
+
+@jit
+def _next_stretch(grid: Grid, k: int, x: int, near: Array, shortest: int, out: Array) -> tuple[int, int]:
+    """Find the next stretch of run k from column x on; without one, return the run's end twice."""
+    runs, y, end = grid.runs, grid.runs[k, 0], grid.runs[k, 2]
+    x = max(x, grid.plain[0])
+    while x < end:
+        start, stop = x, min(end, grid.plain[1])
+        for dy in range(2 * REACH + 1):
+            v = y + dy - REACH
+            out[2 + dy] = runs[k, 3] + x - runs[k, 1]  # beyond the edge: harmless, its coefficients are zero
+            if 0 <= v < grid.across.shape[1]:
+                m = near[dy] = _seek(grid, v, x + REACH, near[dy])
+                if m == grid.row_ptr[v + 1]:
+                    return end, end
+                start = max(start, runs[m, 1] + REACH)
+                stop = min(stop, runs[m, 2] - REACH)
+                out[2 + dy] = runs[m, 3] + x - runs[m, 1]
+        if start == x and stop - x >= shortest:
+            out[0], out[1] = runs[k, 3] + x - runs[k, 1], stop - x
+            return x, stop
+        x = start if start > x else max(stop, x + 1)
+    return end, end
+
+
+@jit
+def _list_pixel(
+    grid: Grid,
+    k: int,
+    x: int,
+    near: Array,
+    stencil: Array,
+    extra: float,
+    out: Matrix,
+    used: Array,
+    fill: bool,
+) -> None:
+    """List the entries of one pixel."""
+    runs, y, begin = grid.runs, grid.runs[k, 0], used[2]
+    known = 0
+    for v in range(max(y - REACH, 0), min(y + REACH + 1, grid.across.shape[1])):
+        m = near[v - y + REACH] = _seek(grid, v, x - REACH, near[v - y + REACH])
+        for u in range(max(x - REACH, 0), min(x + REACH + 1, grid.along.shape[1])):
+            m = _seek(grid, v, u, m)
+            if m == grid.row_ptr[v + 1] or runs[m, 1] > u:
+                known += abs(v - y) + abs(u - x) == 1
+            elif stencil[v - y + REACH, u - x + REACH] != 0.0:
+                if fill:
+                    out.origins[used[2]] = runs[m, 3] + u - runs[m, 1]
+                    out.weights[used[2]] = stencil[v - y + REACH, u - x + REACH]
+                used[2] += 1
+    if extra * known > 0.0:
+        if fill:
+            out.origins[used[2]] = runs[k, 3] + x - runs[k, 1]
+            out.weights[used[2]] = extra * known
+        used[2] += 1
+    if fill:
+        out.counts[used[1]] = used[2] - begin
+    used[1] += 1
+
+
+@jit
+def right_side(start: int, stop: int, grid: Grid, values: Array, hole: Array, out: Array) -> Array:
+    """Write what the known pixels (H, W, C) contribute to the equations into out (C, N).
+
+    Returns
+    -------
+    (4, C), lowest, highest, sum and number of the known values in reach of these runs.
+    """
+    channels = values.shape[2]
+    rim = np.zeros((4, channels))
+    for c in range(channels):
+        rim[0, c], rim[1, c] = np.inf, -np.inf
     stencil = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for k in range(start, stop):
         y, begin = grid.runs[k, 0], grid.runs[k, 1]
         for x in range(begin, grid.runs[k, 2]):
-            _stencil(grid, y, x, begin, stencil)
+            if x == begin or not grid.plain[0] < x < grid.plain[1]:
+                _stencil(grid, y, x, stencil)
             i = grid.runs[k, 3] + x - begin
-            out[:, i] = 0.0
-            for dy in range(-REACH, REACH + 1):
-                for dx in range(-REACH, REACH + 1):
-                    weight = stencil[dy + REACH, dx + REACH]
-                    if weight != 0.0 and not hole[y + dy, x + dx]:
-                        for c in range(values.shape[2]):
-                            out[c, i] -= weight * values[y + dy, x + dx, c]
+            for c in range(channels):
+                out[c, i] = 0.0
+            for near in range(stencil.size):
+                dy, dx = near // (2 * REACH + 1), near % (2 * REACH + 1)
+                v, u, weight = y + dy - REACH, x + dx - REACH, stencil[dy, dx]
+                if weight != 0.0 and not hole[v, u]:
+                    for c in range(channels):
+                        value = values[v, u, c]
+                        out[c, i] -= weight * value
+                        rim[0, c] = min(rim[0, c], value)
+                        rim[1, c] = max(rim[1, c], value)
+                        rim[2, c] += value
+                        rim[3, c] += 1
+    return rim
 
 
 @jit(fastmath=True)
 def multiply(start: int, stop: int, runs: Array, matrix: Matrix, v: Array, out: Array) -> float:
     """Write the product of the matrix with v into out; return v · out of these runs."""
+    low, high = runs[start, 3], runs[stop - 1, 3] + runs[stop - 1, 2] - runs[stop - 1, 1]
+    for i in range(low, high):
+        out[i] = 0.0
+    _subtract(start, stop, runs, matrix, v, out)
     total = 0.0
-    for k in range(start, stop):
-        low, high = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
-        out[low:high] = 0.0
-        _add_product(k, low, high, matrix, 1.0, v, out)
-        for i in range(low, high):
-            total += v[i] * out[i]
+    for i in range(low, high):
+        out[i] = -out[i]
+        total += v[i] * out[i]
     return total
 
 
@@ -291,87 +298,49 @@ def smooth(
     gain: float,
 ) -> None:
     """Take the step, already added to x, off the residual; make the next one and add it to x."""
+    _subtract(start, stop, runs, matrix, step, residual)
+    low, high = runs[start, 3], runs[stop - 1, 3] + runs[stop - 1, 2] - runs[stop - 1, 1]
+    last, following, error, total = step[low:high], next_step[low:high], residual[low:high], x[low:high]
+    for i in range(len(last)):
+        value = keep * last[i] + gain * error[i]
+        following[i] = value
+        total[i] += value
+
+
+@jit(fastmath={"contract"})  # to reorder such short sums for vectors would take longer
+def _subtract(start: int, stop: int, runs: Array, matrix: Matrix, v: Array, out: Array) -> None:
+    """Take the product of the matrix with v off out."""
+    counts, origins, weights = matrix.counts, matrix.origins, matrix.weights
+    pixel, entry = matrix.pointers[start, 1], matrix.pointers[start, 2]
     for k in range(start, stop):
-        low, high = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
-        _add_product(k, low, high, matrix, np.float32(-1.0), step, residual)
-        last, following, error, total = step[low:high], next_step[low:high], residual[low:high], x[low:high]
-        for i in range(len(last)):
-            value = keep * last[i] + gain * error[i]
-            following[i] = value
-            total[i] += value
+        position, end = runs[k, 3], runs[k, 3] + runs[k, 2] - runs[k, 1]
+        for s in range(matrix.pointers[k, 0], matrix.pointers[k + 1, 0] + 1):
+            more = s < matrix.pointers[k + 1, 0]
+            first = matrix.stretches[s, 0] if more else end
+            for i in range(position, first):
+                total = weights[entry] * v[np.uint32(origins[entry])]
+                for n in range(entry + 1, entry + counts[pixel]):
+                    total += weights[n] * v[np.uint32(origins[n])]
+                entry += counts[pixel]
+                pixel += 1
+                out[i] -= total
+            if more:
+                position = first + matrix.stretches[s, 1]
+                _subtract_stretch(matrix.stretches[s], matrix.stencils[runs[k, 0]], v, out[first:position])
 
 
-@jit(fastmath=True, inline="always")
-def _add_product(k: int, low: int, high: int, matrix: Matrix, sign: float, v: Array, out: Array) -> None:
-    """Add sign · (matrix · v) to out, for run k."""
-    pointers, strips, segments = matrix.pointers, matrix.strips, matrix.segments
-    for s in range(pointers[k, 0], pointers[k + 1, 0]):
-        to = out[strips[s, 0] : strips[s, 0] + strips[s, 2]]
-        origin = v[strips[s, 1] - REACH : strips[s, 1] + strips[s, 2] + REACH]
-        a, b, c = sign * matrix.wide[s, 0], sign * matrix.wide[s, 1], sign * matrix.wide[s, 2]
-        d, e = sign * matrix.wide[s, 3], sign * matrix.wide[s, 4]
-        for i in range(len(to)):
-            to[i] += (
-                a * origin[i] + b * origin[i + 1] + c * origin[i + 2] + d * origin[i + 3] + e * origin[i + 4]
-            )
-    for s in range(pointers[k, 1], pointers[k + 1, 1]):
-        m, n, length = np.uint32(segments[s, 0]), np.uint32(segments[s, 1]), np.uint32(segments[s, 2])
-        a = sign * matrix.single[s]
-        if length < SHORTEST_STRIP:
-            for i in range(length):
-                out[m + i] += a * v[n + i]
-        else:
-            to, origin = out[m : m + length], v[n : n + length]
-            for i in range(len(to)):
-                to[i] += a * origin[i]
-    if pointers[k, 2] < pointers[k + 1, 2]:
-        entry = pointers[k, 3]
-        for i in range(high - low):
-            total = sign * 0
-            for n in range(entry, entry + matrix.counts[pointers[k, 2] + i]):
-                total += matrix.weights[n] * v[np.uint32(matrix.origins[n])]
-            entry += matrix.counts[pointers[k, 2] + i]
-            out[low + i] += sign * total
-
-
-@jit
-def bandwidth(runs: Array, matrix: Matrix) -> int:
-    """Return how far left of the diagonal the matrix reaches."""
-    widest = 0
-    for s in range(len(matrix.strips)):
-        widest = max(widest, matrix.strips[s, 0] - matrix.strips[s, 1] + REACH)
-    for s in range(len(matrix.segments)):
-        widest = max(widest, matrix.segments[s, 0] - matrix.segments[s, 1])
-    for k in range(len(runs)):
-        if matrix.pointers[k, 3] < matrix.pointers[k + 1, 3]:
-            for n in range(matrix.pointers[k, 3], matrix.pointers[k + 1, 3]):
-                widest = max(widest, runs[k, 3] + runs[k, 2] - runs[k, 1] - 1 - matrix.origins[n])
-    return int(widest)
-
-
-@jit
-def to_band(runs: Array, matrix: Matrix, band: Array) -> None:
-    """Write the diagonal and what is left of it into a band (N, bandwidth + 1)."""
-    band[:] = 0.0
-    for s in range(len(matrix.strips)):
-        to, length = matrix.strips[s, 0], matrix.strips[s, 2]
-        for dx in range(-REACH, REACH + 1):
-            distance = to - matrix.strips[s, 1] - dx
-            if distance >= 0:
-                band[to : to + length, distance] += matrix.wide[s, dx + REACH]
-    for s in range(len(matrix.segments)):
-        to, length, distance = matrix.segments[s, 0], matrix.segments[s, 2], 0
-        distance = to - matrix.segments[s, 1]
-        if distance >= 0:
-            band[to : to + length, distance] += matrix.single[s]
-    n = 0
-    for k in range(len(runs)):
-        for i in range(matrix.pointers[k + 1, 2] - matrix.pointers[k, 2]):
-            to = runs[k, 3] + i
-            for _ in range(matrix.counts[matrix.pointers[k, 2] + i]):
-                if to >= matrix.origins[n]:
-                    band[to, to - matrix.origins[n]] += matrix.weights[n]
-                n += 1
+@jit(fastmath=True)
+def _subtract_stretch(stretch: Array, stencil: Array, v: Array, out: Array) -> None:
+    """Take the product with a stencil of 5×5 points off out."""
+    for row in range(2 * REACH + 1):
+        a, b, c, d, e = stencil[row, 0], stencil[row, 1], stencil[row, 2], stencil[row, 3], stencil[row, 4]
+        near = v[stretch[2 + row] - REACH : stretch[2 + row] + len(out) + REACH]
+        if b != 0.0:
+            for i in range(len(out)):
+                out[i] -= a * near[i] + b * near[i + 1] + c * near[i + 2] + d * near[i + 3] + e * near[i + 4]
+        elif c != 0.0:
+            for i in range(len(out)):
+                out[i] -= c * near[i + 2]
 
 
 @jit(fastmath=True)
@@ -389,12 +358,13 @@ def restrict(
     out: Array,
 ) -> None:
     """Write Pᵀ · fine into out, for these coarse runs."""
-    line = np.zeros(2 * (coarse[start:stop, 2] - coarse[start:stop, 1]).max() + 2 * TAPS, fine.dtype)
+    line = np.zeros(len(columns_of) * 2 + 2 * TAPS, np.float32)
     height = len(row_ptr) - 1
     for k in range(start, stop):
         row, begin, end, position = coarse[k, 0], coarse[k, 1], coarse[k, 2], coarse[k, 3]
         left, right = columns_of[begin], columns_of[end - 1] + TAPS
-        line[: right - left] = 0.0
+        for i in range(right - left):
+            line[i] = 0.0
         for tap in range(min(TAPS, height - rows_of[row])):
             weight = row_taps[row, tap]
             if weight == 0.0:
@@ -431,11 +401,12 @@ def prolong(
     x: Array,
 ) -> None:
     """Write P · values into out for these fine runs, and add it to x."""
-    line = np.zeros((runs[start:stop, 2] - runs[start:stop, 1]).max() // 2 + TAPS, out.dtype)
+    line = np.zeros(len(column_first) // 2 + TAPS, np.float32)
     for k in range(start, stop):
         row, begin, end, position = runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3]
         left, right = column_first[begin], column_first[end - 1] + 2
-        line[: right - left] = 0.0
+        for i in range(right - left):
+            line[i] = 0.0
         for tap in range(2):
             weight = row_weights[row, tap]
             if weight == 0.0:

@@ -39,9 +39,11 @@ Array = NDArray[Any]
 
 BAND_SIZE = 32768  # pixels that a thread works on at once
 DIRECT_WORK = 2e7  # multiplications that a Cholesky factor may cost; about 20 ms
+DIRECT_SIZE = 4096  # pixels up to which a factor is thought of
+SHORTEST_STRETCH = 8  # pixels; shorter ones go as single pixels
+NEVER = 2**31 - 1  # no stretch is that long
 RIM_STIFFNESS = 0.12  # best of 0 … 0.4 on discs, squares, blobs, combs and scattered pixels
-COEFFICIENTS = ("wide", "single", "weights")
-ANCHOR = 1.0  # weight of M on coarse levels, against 12 for the softest plate that is held at one side
+COEFFICIENTS = ("stencils", "weights")
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,8 @@ def build(hole: Array, equation: Equation) -> list[Level]:
     """
     rows, columns = fine_axis(hole.shape[0]), fine_axis(hole.shape[1])
     runs = find_runs(hole)
-    level = _level(runs, rows, columns, equation, equation.mix, 0)
+    level = _level(runs, rows, columns, equation, 0)
     levels = [level]
-    # An island of a few known pixels becomes a single coarse cell, around which a plate could tilt freely.
-    extent = float(max(runs[-1, 0] - runs[0, 0], runs[:, 2].max() - runs[:, 1].min()))
-    mix = equation.mix + np.diag([ANCHOR / extent**4, 0, 0])
     while level.factor is None and max(rows.size, columns.size) > 1:
         coarse_rows, row_transfer = coarsen_axis(rows)
         coarse_columns, column_transfer = coarsen_axis(columns)
@@ -156,28 +155,38 @@ def build(hole: Array, equation: Equation) -> list[Level]:
             break
         level.down = (row_transfer, column_transfer)
         rows, columns = coarse_rows, coarse_columns
-        level = _level(runs, rows, columns, equation, mix, len(levels))
+        level = _level(runs, rows, columns, equation, len(levels))
         levels.append(level)
     return levels
 
 
-def _level(runs: Array, rows: Axis, columns: Axis, equation: Equation, mix: Array, depth: int) -> Level:
+def _level(runs: Array, rows: Axis, columns: Axis, equation: Equation, depth: int) -> Level:
     row_ptr = np.searchsorted(runs[:, 0], np.arange(rows.size + 1))
-    grid = grid_of(runs, row_ptr, mix, rows, columns)
-    matrix = kernels.matrix(grid, RIM_STIFFNESS if depth else 0.0)
+    grid = grid_of(runs, row_ptr, equation.mix, rows, columns)
+    stiff = RIM_STIFFNESS if depth else 0.0
     ends = runs[:, 3] + runs[:, 2] - runs[:, 1]
     size = int(ends[-1])
+    factor = _factor(kernels.matrix(grid, stiff, NEVER), size) if size <= DIRECT_SIZE else None
+    matrix = kernels.matrix(grid, stiff, SHORTEST_STRETCH)
     cuts = np.searchsorted(ends, np.arange(0, size, BAND_SIZE), side="right")
     cuts = np.unique(np.append(cuts, len(runs)))
     bands = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
-    largest = largest_eigenvalue(mix, depth) * (equation.margin if depth else 1.0)
-    level = Level(runs, row_ptr, matrix, rows, columns, bands, largest, size)
-    bandwidth = kernels.bandwidth(runs, matrix)
-    if size * bandwidth**2 <= DIRECT_WORK:
-        band = np.empty((size, bandwidth + 1))
-        kernels.to_band(runs, matrix, band)
-        level.factor = vectors.band_factor(band)
-    return level
+    largest = largest_eigenvalue(equation.mix, depth) * (equation.margin if depth else 1.0)
+    return Level(runs, row_ptr, matrix, rows, columns, bands, largest, size, factor=factor)
+
+
+def _factor(matrix: Matrix, size: int) -> Array | None:
+    """Return the Cholesky factor of a matrix that has no stretches, unless that is too much work."""
+    rows = np.repeat(np.arange(size), matrix.counts)
+    distance = rows - matrix.origins
+    bandwidth = int(distance.max())
+    if size * bandwidth**2 > DIRECT_WORK:
+        return None
+    lower = distance >= 0
+    band = np.zeros((size, bandwidth + 1))
+    np.add.at(band, (rows[lower], distance[lower]), matrix.weights[lower])
+    factor: Array = vectors.band_factor(band)
+    return factor
 
 
 def grid_of(runs: Array, row_ptr: Array, mix: Array, rows: Axis, columns: Axis) -> Grid:

@@ -1,4 +1,10 @@
-"""Poisson's equation on the hole, for corrections that vanish at the rim."""
+"""Poisson's equation on the hole, for corrections that vanish at the rim.
+
+`lacuna.multigrid` solves for membranes and plates to the last digit and on holes of any shape. A correction
+that nobody sees directly needs two digits, on each fill, at once, in a process that has just started: this is
+the textbook's multigrid (Trottenberg, Oosterlee & Schüller 2001, chapters 2 and 7.8), red-black Gauss–Seidel
+on the box around the hole as a preconditioner, in four kernels that compile in a second.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacuna.errors import MaskError
-from lacuna.multigrid import solver
-from lacuna.multigrid.levels import HARMONIC, build
-from lacuna.progress import scaled
+from lacuna.jit import jit, row_bands, run_bands
+from lacuna.progress import report
 from lacuna.types import Hole, OnStep
+
+Array = Any
+
+MAX_CYCLES = 60
+SWEEPS = 2
+"""Red-black sweeps before and after each coarse correction."""
+
+COARSEST_SWEEPS = 10
+"""On the coarsest level, where the hole is a few pixels thick."""
+
+BAND = 64
+"""Rows that a thread works on at once."""
 
 
 def solve_poisson(
     right: NDArray[Any], hole: Hole, *, tolerance: float, on_step: OnStep | None = None
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Find the surface over the hole, 0 outside it, with given sums of differences to its neighbours.
 
     Parameters
@@ -24,7 +41,7 @@ def solve_poisson(
     right : (N, C). For each missing pixel, in reading order, the sum over its neighbours inside the picture
         of its value minus the neighbour's.
     hole : (H, W). True = missing; N of them, and at least one known.
-    tolerance : largest error, in the units of the result; judged as in `solve_harmonic`.
+    tolerance : largest error, in the units of the result, judged by what one more V-cycle would change.
 
     Returns
     -------
@@ -37,29 +54,169 @@ def solve_poisson(
     References
     ----------
     .. [1] Pérez, Gangnet & Blake, Poisson Image Editing, ACM Trans. Graph. 22(3), 2003: equation 7.
+    .. [2] Saad, Iterative Methods for Sparse Linear Systems, 2003: algorithm 9.1.
 
     Examples
     --------
     >>> hole = np.array([[False, True, True, False]])
-    >>> solve_poisson(np.array([[3.0], [0.0]]), hole, tolerance=1e-6).round(4).ravel().tolist()
+    >>> solve_poisson(np.array([[3.0], [0.0]]), hole, tolerance=1e-5).round(3).ravel().tolist()
     [2.0, 1.0]
     """
     if hole.all():
         raise MaskError("mask covers the whole image; at least one known pixel is needed")
-    hole = np.ascontiguousarray(hole).view()
-    hole.flags.writeable = False  # one type of argument, so that the kernels are compiled once
-    levels = build(hole, HARMONIC)
-    solution = np.ascontiguousarray(right.T, dtype=np.float64)
-    if solution is right.base or np.shares_memory(solution, right):
-        solution = solution.copy()
-    for c, values in enumerate(solution):
-        if values.any():
-            solver.solve(
-                levels,
-                HARMONIC,
-                values,
-                0.0,
-                tolerance,
-                scaled(on_step, c / len(solution), (c + 1) / len(solution)),
-            )
-    return solution.T
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    levels = _levels(hole, box, right.shape[1])
+    unknown, count, residual, correction = levels[0]
+    inner = unknown[1:-1, 1:-1].view(bool)
+    residual[1:-1, 1:-1][inner] = right
+    solution, direction, image = (np.zeros_like(residual) for _ in range(3))
+    nothing, bands, before = np.zeros_like(residual), _bands(unknown), np.ones(right.shape[1])
+    for cycle in range(MAX_CYCLES):
+        report(on_step, cycle / MAX_CYCLES, "melding")
+        correction[:] = 0
+        _v_cycle(levels, 0)
+        if np.abs(correction).max() <= tolerance:
+            break
+        product = _dot(residual, correction)
+        direction *= (product / before if cycle else product * 0).astype(np.float32)
+        direction += correction
+        run_bands(_residual, bands, unknown, count, nothing, direction, image)  # minus the matrix times it
+        step = (product / np.minimum(_dot(direction, image), -1e-30)).astype(np.float32)
+        solution -= step * direction
+        residual -= step * image
+        before = np.maximum(product, 1e-30)
+    solution += correction
+    found: NDArray[np.float32] = solution[1:-1, 1:-1][inner]
+    return found
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Return the inner products of the planes of two (h, w, C) arrays, (C,), summed row by row."""
+    return np.einsum("yxk,yxk->yk", a, b).sum(axis=0, dtype=np.float64)
+
+
+def _bands(unknown: Array) -> list[tuple[int, int]]:
+    return [(start + 1, stop + 1) for start, stop in row_bands(len(unknown) - 2, BAND)]
+
+
+_Level = tuple[Array, Array, Array, Array]
+"""unknown (h + 2, w + 2) uint8, neighbours inside the picture (h + 2, w + 2) float32, right-hand side and
+surface (h + 2, w + 2, C) float32; the margin of one pixel is never unknown."""
+
+
+def _levels(hole: Hole, box: tuple[slice, slice], channels: int) -> list[_Level]:
+    """Return the levels, finest first; a coarse pixel is unknown if its four are: no rim is crossed."""
+    neighbours = np.zeros(hole.shape, np.float32)
+    neighbours[1:] += 1
+    neighbours[:-1] += 1
+    neighbours[:, 1:] += 1
+    neighbours[:, :-1] += 1
+    unknown, count = np.pad(hole[box].view(np.uint8), 1), np.pad(neighbours[box], 1)
+    levels = []
+    while True:
+        values = np.zeros((2, *unknown.shape, channels), np.float32)
+        levels.append((unknown, count, values[0], values[1]))
+        inner = unknown[1:-1, 1:-1]
+        grow = ((0, inner.shape[0] % 2), (0, inner.shape[1] % 2))
+        even = np.pad(inner, grow)
+        coarse = even[0::2, 0::2] & even[0::2, 1::2] & even[1::2, 0::2] & even[1::2, 1::2]
+        if not coarse.any():
+            return levels
+        # Where the fine pixels lack neighbours at the picture's edge, so does the coarse one.
+        lacking = np.pad(4 - count[1:-1, 1:-1], grow)
+        sides = lacking[0::2, 0::2] + lacking[0::2, 1::2] + lacking[1::2, 0::2] + lacking[1::2, 1::2]
+        unknown, count = np.pad(coarse, 1), np.pad(4 - np.floor(sides / 2), 1).astype(np.float32)
+
+
+def _v_cycle(levels: list[_Level], depth: int) -> None:
+    """Improve the surface of a level by relaxation and a correction from the next coarser one."""
+    unknown, count, right, surface = levels[depth]
+    bands = _bands(unknown)
+    if depth == len(levels) - 1:
+        _sweep(levels[depth], bands, (0, 1) * COARSEST_SWEEPS + (1, 0) * COARSEST_SWEEPS)
+        return
+    _sweep(levels[depth], bands, (0, 1) * SWEEPS)
+    coarse_unknown, _, coarse_right, coarse_surface = levels[depth + 1]
+    residual = np.zeros_like(right)
+    run_bands(_residual, bands, unknown, count, right, surface, residual)
+    coarse_surface[:] = 0
+    run_bands(_restrict, _bands(coarse_unknown), coarse_unknown, residual, coarse_right)
+    _v_cycle(levels, depth + 1)
+    run_bands(_prolong, bands, unknown, coarse_surface, surface)
+    _sweep(levels[depth], bands, (1, 0) * SWEEPS)  # in reverse, so that the whole is symmetric
+
+
+def _sweep(level: _Level, bands: list[tuple[int, int]], colours: tuple[int, ...]) -> None:
+    for colour in colours:  # a pixel's neighbours have the other colour: the order within one does not matter
+        run_bands(_relax, bands, *level, colour)
+
+
+@jit
+def _relax(
+    start: int, stop: int, unknown: Array, count: Array, right: Array, surface: Array, colour: int
+) -> None:
+    """Set the pixels of one colour to what their equation wants of them."""
+    for y in range(start, stop):
+        for x in range(1 + (y + colour) % 2, unknown.shape[1] - 1, 2):
+            if unknown[y, x]:
+                for k in range(surface.shape[2]):
+                    around = surface[y, x - 1, k] + surface[y, x + 1, k]
+                    around += surface[y - 1, x, k] + surface[y + 1, x, k]
+                    surface[y, x, k] = (right[y, x, k] + around) / count[y, x]
+
+
+@jit
+def _residual(
+    start: int, stop: int, unknown: Array, count: Array, right: Array, surface: Array, out: Array
+) -> None:
+    """Compute by how much the equations are not met."""
+    for y in range(start, stop):
+        for x in range(1, unknown.shape[1] - 1):
+            if unknown[y, x]:
+                for k in range(surface.shape[2]):
+                    around = surface[y, x - 1, k] + surface[y, x + 1, k]
+                    around += surface[y - 1, x, k] + surface[y + 1, x, k]
+                    out[y, x, k] = right[y, x, k] + around - count[y, x] * surface[y, x, k]
+
+
+@jit
+def _restrict(start: int, stop: int, unknown: Array, residual: Array, out: Array) -> None:
+    """Sum the residuals of the fine pixels, weighted as `_prolong` would take from the coarse one."""
+    height, width, channels = residual.shape
+    for y in range(start, stop):
+        for x in range(1, unknown.shape[1] - 1):
+            if unknown[y, x]:
+                for k in range(channels):
+                    out[y, x, k] = 0
+                for dy in range(4):
+                    v = 2 * y - 2 + dy
+                    wy = np.float32(0.75) if 0 < dy < 3 else np.float32(0.25)
+                    for dx in range(4):
+                        u = 2 * x - 2 + dx
+                        weight = wy * (np.float32(0.75) if 0 < dx < 3 else np.float32(0.25))
+                        if v < height and u < width:
+                            for k in range(channels):
+                                out[y, x, k] += weight * residual[v, u, k]
+
+
+@jit
+def _prolong(start: int, stop: int, unknown: Array, coarse: Array, surface: Array) -> None:
+    """Add the coarse correction, interpolated bilinearly between the centres of coarse pixels."""
+    for y in range(start, stop):
+        near_y = (y + 1) // 2
+        far_y = near_y + (1 if y % 2 == 0 else -1)
+        for x in range(1, unknown.shape[1] - 1):
+            if unknown[y, x]:
+                near_x = (x + 1) // 2
+                far_x = near_x + (1 if x % 2 == 0 else -1)
+                for k in range(surface.shape[2]):
+                    near = (
+                        np.float32(0.75) * coarse[near_y, near_x, k]
+                        + np.float32(0.25) * coarse[near_y, far_x, k]
+                    )
+                    far = (
+                        np.float32(0.75) * coarse[far_y, near_x, k]
+                        + np.float32(0.25) * coarse[far_y, far_x, k]
+                    )
+                    surface[y, x, k] += np.float32(0.75) * near + np.float32(0.25) * far

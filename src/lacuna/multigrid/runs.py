@@ -93,27 +93,6 @@ def coarse_bands(bands: Array, first: Array, weights: Array, columns: int) -> Ar
 
 
 @jit
-def rim(start: int, stop: int, runs: Array, values: Array, hole: Array) -> Array:
-    """Return lowest, highest, sum and count (4, C) of the known values in reach of these runs."""
-    height, width, channels = values.shape
-    out = np.zeros((4, channels))
-    out[0], out[1] = np.inf, -np.inf
-    for k in range(start, stop):
-        for x in range(runs[k, 1], runs[k, 2]):
-            for dy in range(-REACH, REACH + 1):
-                for dx in range(abs(dy) - REACH, REACH + 1 - abs(dy)):
-                    v, u = runs[k, 0] + dy, x + dx
-                    if 0 <= v < height and 0 <= u < width and not hole[v, u]:
-                        for c in range(channels):
-                            value = np.float64(values[v, u, c])
-                            out[0, c] = min(out[0, c], value)
-                            out[1, c] = max(out[1, c], value)
-                            out[2, c] += value
-                            out[3, c] += 1
-    return out
-
-
-@jit
 def scatter(start: int, stop: int, runs: Array, solution: Array, out: Array) -> None:
     """Write the solution (C, N) into the picture out (H, W, C)."""
     for k in range(start, stop):

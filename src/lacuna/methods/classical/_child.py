@@ -22,21 +22,45 @@ TIME_LIMIT_HELP = "seconds after which the program is stopped, 0.1 to 86400"
 
 
 def check_time_limit(name: str, seconds: float) -> None:
-    """Raise OptionError unless seconds is 0.1 to 86400."""
+    """Check the option that all programs have.
+
+    Raises
+    ------
+    OptionError : seconds is not 0.1 to 86400.
+    """
     if not 0.1 <= seconds <= 86400:
         raise OptionError(f"option 'time_limit' of method {name!r} is {seconds}; expected 0.1 to 86400")
 
 
 @contextmanager
 def exchange(name: str) -> Iterator[Path]:
-    """Give a temporary folder; trouble with its files becomes a MethodError."""
+    """Give a temporary folder that is gone afterwards, whatever happens."""
+    with mapped(name):
+        folder = tempfile.TemporaryDirectory(prefix="lacuna-", ignore_cleanup_errors=True)
+    with folder as path:  # not mapped: an OSError that the caller's `on_step` raises is the caller's
+        yield Path(path)
+
+
+@contextmanager
+def mapped(name: str) -> Iterator[None]:
+    """Turn trouble with files (disk full, no result, an unreadable one) into a MethodError."""
     try:
-        with tempfile.TemporaryDirectory(prefix="lacuna-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
-    except MethodError:
-        raise
-    except OSError as error:
+        yield
+    except (OSError, ValueError, EOFError) as error:
         raise MethodError(f"method {name!r} could not exchange files with its program: {error}") from error
+
+
+def check_choice(name: str, option: str, value: str, choices: Sequence[str]) -> None:
+    """Check an option with named values.
+
+    Raises
+    ------
+    OptionError : value is none of them.
+    """
+    if value not in choices:
+        raise OptionError(
+            f"option {option!r} of method {name!r} is {value!r}; expected {' or '.join(choices)}"
+        )
 
 
 def run_child(
@@ -50,7 +74,9 @@ def run_child(
     """
     said = folder / "said.txt"  # a file, because nobody would empty a pipe while it runs
     end = time.monotonic() + time_limit
-    with said.open("wb") as stream:
+    with mapped(name):
+        stream = said.open("wb")
+    with stream:
         try:
             child = subprocess.Popen(  # noqa: S603 - a list of our own words, no shell
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
@@ -80,11 +106,10 @@ def run_child(
 def _why(code: int, said: Path) -> str:
     """Return the last line that the program said, or how it ended."""
     lines = [line for line in said.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    end = f"exit code {code}"
-    if code < 0:
-        end = f"ended by {signal.Signals(-code).name}"
-        lines = []  # what it said before it crashed is not why
-    return lines[-1].strip() if lines else end
+    words = [lines[-1].strip()] if lines else []
+    if code < 0 or not words:
+        words.append(f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+    return "; ".join(words)
 
 
 def pad(image: FloatImage, hole: Hole, side: int) -> tuple[FloatImage, Hole, tuple[slice, slice]]:
@@ -106,7 +131,7 @@ def cover(image: FloatImage, hole: Hole) -> tuple[FloatImage, NDArray[np.float32
     known = image[~hole]
     colour = known.mean(axis=0, dtype=np.float64).astype(np.float32)
     while (known == colour).all(axis=1).any():
-        colour = np.where(colour < 0.5, colour + np.float32(0.00137), colour - np.float32(0.00137))
+        colour = colour + np.float32(0.00137)
     out = image.copy()
     out[hole] = colour
     return out, colour

@@ -13,9 +13,11 @@ from lacuna.errors import MethodError
 from lacuna.methods.classical._child import (
     TIME_LIMIT,
     TIME_LIMIT_HELP,
+    check_choice,
     check_time_limit,
     cover,
     exchange,
+    mapped,
     pad,
     run_child,
 )
@@ -54,6 +56,7 @@ class Gmic:
     time_limit: float = field(default=TIME_LIMIT, metadata={"help": TIME_LIMIT_HELP})
 
     def __post_init__(self) -> None:
+        check_choice("gmic", "command", self.command, tuple(ARGUMENTS))
         check_time_limit("gmic", self.time_limit)
 
     def fill(
@@ -65,17 +68,19 @@ class Gmic:
         covered, colour = cover(np.where(missed[..., None], np.float32(0), wide) * np.float32(255), missed)
         with exchange("gmic") as folder:
             files = [folder / "image.cimg", folder / "mask.cimg"]
-            _write(files[0], covered)
-            _write(files[1], missed[..., None].astype(np.float32))
+            with mapped("gmic"):
+                _write(files[0], covered)
+                _write(files[1], missed[..., None].astype(np.float32))
             result = folder / "out.cimg"
             command = ["gmic", *map(str, files), *ARGUMENTS[self.command]]
             command += ["-keep[0]", "-output", f"{result},float"]
             run_child(command, folder, name="gmic", time_limit=self.time_limit, on_step=on_step)
-            out = _read(result)
+            with mapped("gmic"):
+                out = _read(result)
         if out.shape != covered.shape or not np.isfinite(out).all():
             raise MethodError(f"method 'gmic': its program wrote {out.shape}, not a picture")
-        out, colour_left = out[inner], (out[inner] == colour).all(axis=2)
-        left = int((colour_left & hole).sum())
+        out = out[inner]
+        left = int((out[hole] == colour).all(axis=1).sum())
         if left:
             raise MethodError(
                 f"method 'gmic': command {self.command!r} left {left} of {int(hole.sum())} missing pixels "
@@ -103,14 +108,11 @@ def _read(path: Path) -> FloatImage:
 
     Raises
     ------
-    MethodError : it is something else.
+    ValueError : it is something else.
     """
-    try:
-        kind, sizes, data = path.read_bytes().split(b"\n", 2)
-        width, height, depth, channels = (int(word) for word in sizes.split()[:4])
-        if kind.split() != [b"1", b"float", b"little_endian"] or depth != 1:
-            raise ValueError(kind)
-        planes = np.frombuffer(data, dtype="<f4").reshape(channels, height, width)
-    except (OSError, ValueError) as error:
-        raise MethodError(f"method 'gmic': its program wrote no readable result: {error}") from error
+    kind, sizes, data = path.read_bytes().split(b"\n", 2)
+    width, height, depth, channels = (int(word) for word in sizes.split()[:4])
+    if kind.split() != [b"1", b"float", b"little_endian"] or depth != 1:
+        raise ValueError(f"a .cimg of {kind!r}, {sizes!r}")
+    planes = np.frombuffer(data, dtype="<f4").reshape(channels, height, width)
     return np.ascontiguousarray(planes.transpose(1, 2, 0), dtype=np.float32)

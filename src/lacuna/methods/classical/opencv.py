@@ -90,7 +90,7 @@ def _fill(name: str, image: FloatImage, hole: Hole, radius: int, on_step: OnStep
             return cv2.inpaint(plane, mask, radius, flag)
 
         try:
-            filled = run_interruptible(work, scaled(on_step, c / channels, (c + 1) / channels), f"{name}")
+            filled = run_interruptible(work, scaled(on_step, c / channels, (c + 1) / channels), name)
         except cv2.error as error:
             raise MethodError(f"method {name!r}: OpenCV failed: {str(error).strip()}") from error
         out[..., c][hole] = filled[hole].astype(np.float32) / _LEVELS

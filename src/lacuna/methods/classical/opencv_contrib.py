@@ -20,8 +20,10 @@ from lacuna.errors import MethodError
 from lacuna.methods.classical._child import (
     TIME_LIMIT,
     TIME_LIMIT_HELP,
+    check_choice,
     check_time_limit,
     exchange,
+    mapped,
     pad,
     run_child,
 )
@@ -90,6 +92,7 @@ class FrequencySelective:
     time_limit: float = field(default=TIME_LIMIT, metadata={"help": TIME_LIMIT_HELP})
 
     def __post_init__(self) -> None:
+        check_choice("opencv-fsr", "quality", self.quality, ("best", "fast"))
         check_time_limit("opencv-fsr", self.time_limit)
 
     def fill(
@@ -129,15 +132,14 @@ def _fill(
     wide, missed, inner = pad(image, hole, SHORTEST)
     seen = np.where(missed[..., None], np.float32(0), wide)
     with exchange(name) as folder:
-        np.save(folder / "image.npy", np.rint(seen.clip(0, 1) * 255).astype(np.uint8))
-        np.save(folder / "hole.npy", missed)
+        with mapped(name):
+            np.save(folder / "image.npy", np.rint(seen.clip(0, 1) * 255).astype(np.uint8))
+            np.save(folder / "hole.npy", missed)
         python = shutil.which(os.environ.get(VARIABLE, "")) or "python"
         command = [python, "-I", str(SCRIPT), algorithm, str(folder)]
         run_child(command, folder, name=name, time_limit=time_limit, on_step=on_step)
-        try:
+        with mapped(name):
             out = np.load(folder / "out.npy", allow_pickle=False)
-        except ValueError as error:
-            raise MethodError(f"method {name!r}: its program wrote no array: {error}") from error
     if out.shape != wide.shape or out.dtype != np.uint8:
         raise MethodError(f"method {name!r}: its program wrote {out.dtype} {out.shape}, not a picture")
     note(f"{name} works in 8 bits: the fill has 256 levels at most")

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("lacuna", "numpy", "numba", "opencv-python-headless", "scikit-image", "torch")
+PACKAGES = ("lacuna", "numpy", "numba", "opencv-python-headless", "pillow", "scikit-image", "torch")
 
 
 def describe() -> dict[str, str]:

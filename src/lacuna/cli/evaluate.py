@@ -1,0 +1,256 @@
+"""``lacuna evaluate``: every method on every picture, measured, in tables and one report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lacuna.cli import options, render
+
+if TYPE_CHECKING:
+    from lacuna.evaluate import Run
+
+_DATA, _RUN = "What is measured", "The run"
+
+Images = Annotated[
+    str | None,
+    typer.Option("--images", metavar="DIR", help="Whole pictures: the truth.", rich_help_panel=_DATA),
+]
+Masks = Annotated[
+    str | None,
+    typer.Option(
+        "--masks",
+        metavar="DIR",
+        help="Masks with the stems of the pictures, white is missing. Folders in it (narrow, wide, …) are "
+        "kinds of holes with a table each.",
+        rich_help_panel=_DATA,
+    ),
+]
+Methods = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        metavar="A,B",
+        help="Names, or [bold]all[/]. [bold]name@label[/] is a method again, with other options.",
+        rich_help_panel=_DATA,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="METHOD:KEY=VALUE",
+        help="An option of one of the methods, as often as needed.",
+        rich_help_panel=_DATA,
+    ),
+]
+Lpips = Annotated[
+    str | None,
+    typer.Option(
+        "--lpips",
+        metavar="FILE",
+        help="LPIPS weights (safetensors: squeeze, alex or vgg); unless given, those in LACUNA_SHARED.",
+        rich_help_panel=_DATA,
+    ),
+]
+AllowUnmatched = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unmatched",
+        help="Leave out pictures without masks and masks without pictures.",
+        rich_help_panel=_DATA,
+    ),
+]
+Folder = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="DIR", help="The folder of the report.", rich_help_panel=_RUN),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Processes at once. For seconds to be trusted, one.",
+        rich_help_panel=_RUN,
+    ),
+]
+TimeLimit = Annotated[
+    float,
+    typer.Option(
+        "--time-limit", metavar="S", help="Seconds after which a fill is stopped.", rich_help_panel=_RUN
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the run in that folder.", rich_help_panel=_RUN),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Throw the run in that folder away.", rich_help_panel=_RUN),
+]
+Pictures = Annotated[
+    int,
+    typer.Option(
+        "--pictures",
+        metavar="N",
+        help="Worst and best cases in the report, so many of each.",
+        rich_help_panel=_RUN,
+    ),
+]
+Compare = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--compare",
+        metavar="RUN_A RUN_B",
+        help="Run nothing; say what changed between two reports, and whether it is more than chance.",
+    ),
+]
+
+
+def evaluate(
+    images: Images = None,
+    masks: Masks = None,
+    methods: Methods = "all",
+    output: Folder = None,
+    option: Settings = None,
+    seed: options.Seed = 0,
+    lpips: Lpips = None,
+    allow_unmatched: AllowUnmatched = False,
+    workers: Workers = 1,
+    time_limit: TimeLimit = 600.0,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    pictures: Pictures = 3,
+    compare: Compare = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Run methods on pictures whose truth is known, measure them, and write tables and a report.
+
+    Each method works in a process of its own; what fails is a row. A run that was stopped goes on with
+    [bold]--resume[/].
+    """
+    if compare is not None:
+        return _compare(*compare, as_json=as_json)
+    if images is None or masks is None or output is None:
+        raise typer.BadParameter("--images, --masks and -o are needed, or --compare RUN_A RUN_B")
+    if resume and overwrite:
+        raise typer.BadParameter("--resume and --overwrite exclude each other")
+    from lacuna.evaluate import evaluate as run_all
+    from lacuna.evaluate import write_report, write_tables
+
+    try:
+        with render.progress(quiet=quiet) as on_step:
+            run = run_all(
+                images,
+                masks,
+                methods,
+                output,
+                options=option or (),
+                seed=seed,
+                workers=workers,
+                time_limit=time_limit,
+                lpips=lpips,
+                resume=resume,
+                overwrite=overwrite,
+                allow_unmatched=allow_unmatched,
+                on_note=lambda words: render.say(words, quiet=quiet),
+                on_step=on_step,
+            )
+    except KeyboardInterrupt:
+        render.say(f"what is done is kept in {output}; --resume goes on with it", quiet=quiet)
+        raise
+    written = [*write_tables(run), write_report(run, pictures=pictures)]
+    if as_json:
+        render.emit(_facts(run, [str(path) for path in written]))
+    elif not quiet:
+        _print(run)
+        render.say(f"wrote {', '.join(str(path) for path in written)}")
+    return 0
+
+
+def _compare(first: str, second: str, *, as_json: bool) -> int:
+    from lacuna.evaluate import compare_runs
+
+    found = compare_runs(first, second)
+    if as_json:
+        changes = [
+            {
+                "kind": c.kind,
+                "method": c.method,
+                "figure": c.figure,
+                "count": c.count,
+                "difference": c.interval.mean,
+                "low": c.interval.low,
+                "high": c.interval.high,
+                "p": c.p,
+                "verdict": c.verdict,
+            }
+            for c in found.changes
+        ]
+        render.emit({"notes": found.notes, "changes": changes})
+    else:
+        render.stdout().print(found.markdown(), markup=False, soft_wrap=True)
+    return 0
+
+
+def _facts(run: Run, written: list[str]) -> dict[str, Any]:
+    from lacuna.evaluate.summary import lines, tables
+
+    found = [line for table in tables(run) for line in lines(table, run.header["figures"])]
+    return {
+        "version": run.header["version"],
+        "rows": len(run.rows),
+        "failed": sum(row["status"] != "ok" for row in run.rows),
+        "skipped": run.header["skipped"],
+        "written": written,
+        "methods": [
+            {
+                "kind": line.kind,
+                "name": line.method,
+                "count": line.count,
+                "figures": {name: list(value) for name, value in line.figures.items()},
+                "seconds": None if line.count == 0 else line.seconds,
+                "memory_mb": None if line.count == 0 else line.memory_mb,
+                "failed": line.failed,
+                "missing": line.missing,
+            }
+            for line in found
+        ],
+    }
+
+
+def _print(run: Run) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from lacuna.evaluate.summary import TESTED, lines, tables
+    from lacuna.evaluate.tables import number, remarks
+    from lacuna.metrics import FACTS
+
+    shown = [figure for figure in TESTED if figure in run.header["figures"]]
+    out = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for head in (
+        "holes",
+        "method",
+        "n",
+        *(f"{FACTS[f].title} {FACTS[f].arrow}" for f in shown),
+        "s",
+        "MB",
+        "",
+    ):
+        out.add_column(head, overflow="fold")
+    odd: list[str] = []
+    for table in tables(run):
+        for line in lines(table, shown):
+            means = [f"{line.figures[f].mean:{FACTS[f].form}}" if f in line.figures else "–" for f in shown]
+            ends = [number(line.seconds, ".2f"), number(line.memory_mb, ".0f")]
+            if remarks(line):
+                odd.append(f"{line.kind or 'all holes'}, {line.method}: {remarks(line)}")
+            cells = [line.kind or "all", line.method, str(line.count), *means, *ends]
+            out.add_row(*(Text(cell) for cell in cells))
+    console = render.stdout()
+    console.print(out)
+    for words in odd:
+        console.print(Text(words, "red"), soft_wrap=not console.is_terminal)

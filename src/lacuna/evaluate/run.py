@@ -1,0 +1,248 @@
+"""Run every method on every picture and hole, and keep what was found."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lacuna import __version__, registry
+from lacuna.errors import LacunaError, OptionError, OutputError
+from lacuna.evaluate.cases import Case, find_cases
+from lacuna.evaluate.environment import describe
+from lacuna.evaluate.folder import FILLS, Ledger, Row, Run, load_run, open_ledger
+from lacuna.evaluate.pool import Job, run_jobs
+from lacuna.evaluate.scoring import Scorer
+from lacuna.progress import report
+from lacuna.types import OnStep
+
+TIME_LIMIT = 600.0
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method in the tables: ``patchmatch``, or ``patchmatch@small`` with options of its own."""
+
+    label: str
+    options: dict[str, str]
+
+    @property
+    def method(self) -> str:
+        """The registered name."""
+        return self.label.partition("@")[0]
+
+
+def parse_methods(methods: str | Sequence[str], options: Sequence[str] = ()) -> list[Entry]:
+    """Return what is to be run.
+
+    Parameters
+    ----------
+    methods : names, or one text with commas; ``all`` stands for every registered method. ``name@label`` is
+        the same method again, for other options.
+    options : ``label:key=value``.
+
+    Raises
+    ------
+    UnknownMethodError
+    OptionError : a method named twice, an option of a method that is not run, or one that it does not take.
+
+    Examples
+    --------
+    >>> [entry.label for entry in parse_methods("telea,telea@wide", ["telea@wide:radius=9"])]
+    ['telea', 'telea@wide']
+    """
+    words = methods.split(",") if isinstance(methods, str) else list(methods)
+    labels: list[str] = []
+    for word in (word.strip() for word in words):
+        labels += [spec.name for spec in registry.list_methods()] if word == ALL else [word]
+    if not labels or len(set(labels)) < len(labels):
+        raise OptionError(f"methods are {', '.join(labels) or 'none'}; expected names, each once")
+    entries = {label: Entry(label, {}) for label in labels}
+    for text in options:
+        label, _, pair = text.partition(":")
+        name, equals, value = pair.partition("=")
+        if not equals or label not in entries:
+            raise OptionError(f"option {text!r}: expected METHOD:KEY=VALUE with a method that is run")
+        entries[label].options[name] = value
+    for entry in entries.values():
+        spec = registry.get(entry.method)
+        registry.parse_options(registry.load_factory(spec.factory), entry.options, owner=spec.name)
+    return list(entries.values())
+
+
+def evaluate(
+    images: str | os.PathLike[str],
+    masks: str | os.PathLike[str],
+    methods: str | Sequence[str],
+    output: str | os.PathLike[str],
+    *,
+    options: Sequence[str] = (),
+    seed: int = 0,
+    workers: int = 1,
+    time_limit: float = TIME_LIMIT,
+    lpips: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    allow_unmatched: bool = False,
+    on_note: Callable[[str], None] = lambda words: None,
+    on_step: OnStep | None = None,
+) -> Run:
+    """Run methods on pictures whose truth is known, and measure them.
+
+    Each method runs in a process of its own and never sees what lies under a hole. A failure is a row. Every
+    row is on the disk before the next one starts, so a run that was killed goes on with ``resume``.
+
+    Parameters
+    ----------
+    images, masks : folders; see `lacuna.evaluate.cases.find_cases`. White is missing.
+    methods, options : see `parse_methods`.
+    output : folder for rows, fills and, later, tables and report.
+    seed : handed to every method with every picture.
+    workers : processes at once. Seconds of methods that run side by side are longer than alone.
+    time_limit : seconds for one fill; beyond it the process is killed and the row says so.
+    lpips : weights; None takes what is found, and ``on_note`` hears when that is nothing.
+    resume : go on with a run; methods may be added to it.
+    overwrite : throw an earlier run away.
+    allow_unmatched : leave out pictures without masks and masks without pictures, instead of refusing.
+    on_note : hears, before the run starts, what is left out and why.
+    on_step : progress out, cancellation in (it raises).
+
+    Returns
+    -------
+    The run as it is on the disk; `lacuna.evaluate.write_tables` and `write_report` take it.
+
+    Raises
+    ------
+    ImageError, MaskError : no pictures, no masks, or they do not match (names listed).
+    UnknownMethodError, OptionError, WeightsError
+    OutputError : the folder holds another run, or the disk is full.
+    """
+    _check(seed, workers, time_limit)
+    entries = parse_methods(methods, options)
+    cases, left_out = find_cases(Path(images), Path(masks), allow_unmatched=allow_unmatched)
+    scorer = Scorer(lpips)
+    for words in left_out:
+        on_note(f"left out: {words}")
+    for figure, why in scorer.skipped.items():
+        on_note(f"{figure} is left out: {why}")
+    header = _header(Path(images), Path(masks), cases, entries, seed, workers, time_limit, scorer)
+    ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
+    missing = {entry.label: registry.get(entry.method).missing() for entry in entries}
+    for label, reason in missing.items():
+        if reason is not None:
+            on_note(f"{label} cannot run here: {reason}")
+    bench = _Bench(Path(images), Path(masks), Path(output), seed, workers, scorer, ledger)
+    jobs = [
+        bench.job(case, entry)
+        for entry in entries
+        for case in cases
+        if (case.image, case.mask, entry.label) not in ledger.done
+    ]
+    total, ready = len(entries) * len(cases), len(entries) * len(cases) - len(jobs)
+    if ready:
+        on_note(f"{ready} of {total} rows are there already")
+
+    def on_answer(job: Job, answer: dict[str, Any]) -> None:
+        bench.keep(job, answer)
+        report(on_step, len(ledger.done) / max(total, len(ledger.done)), job.label)
+
+    for job in jobs:
+        if missing[job.label] is not None:
+            on_answer(
+                job, {"status": "missing", "type": "MissingDependencyError", "error": missing[job.label]}
+            )
+    runnable = [job for job in jobs if missing[job.label] is None]
+    if runnable:
+        run_jobs(runnable, on_answer, workers=workers, time_limit=time_limit)
+    return load_run(Path(output))
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What turns a case and a method into a job, and an answer into a row."""
+
+    images: Path
+    masks: Path
+    output: Path
+    seed: int
+    workers: int
+    scorer: Scorer
+    ledger: Ledger
+
+    def job(self, case: Case, entry: Entry) -> Job:
+        fields = {
+            "image": str(self.images / case.image),
+            "mask": str(self.masks / case.mask),
+            "seed": self.seed,
+            "target": str(self.output / FILLS / entry.label / case.fill),
+            "case": asdict(case),
+        }
+        return Job(entry.label, entry.method, entry.options, fields)
+
+    def keep(self, job: Job, answer: dict[str, Any]) -> None:
+        """Score what can be scored and append the row.
+
+        Raises
+        ------
+        OutputError : the fill or the row cannot be written; the run ends, and can be resumed.
+        """
+        if answer.get("type") == "OutputError":
+            raise OutputError(f"{answer['error']}; what is done is kept: go on with --resume")
+        row: Row = {**job.fields["case"], "method": job.label, "seed": self.seed, "workers": self.workers}
+        row |= answer
+        if answer["status"] == "ok":
+            fill = Path(answer["fill"])
+            row["fill"] = fill.relative_to(self.output).as_posix()
+            try:
+                images, masks = Path(job.fields["image"]), Path(job.fields["mask"])
+                row["figures"], row["skipped"] = self.scorer.score(images, masks, fill)
+            except LacunaError as error:
+                row |= {"status": "error", "type": type(error).__name__, "error": str(error)}
+        self.ledger.add(row)
+
+
+def _check(seed: int, workers: int, time_limit: float) -> None:
+    if seed < 0:
+        raise OptionError(f"seed is {seed}; expected 0 or more")
+    if workers < 1:
+        raise OptionError(f"workers is {workers}; expected 1 or more")
+    if not time_limit > 0:
+        raise OptionError(f"time_limit is {time_limit}; expected more than 0 seconds")
+
+
+def _header(
+    images: Path,
+    masks: Path,
+    cases: Sequence[Case],
+    entries: Sequence[Entry],
+    seed: int,
+    workers: int,
+    time_limit: float,
+    scorer: Scorer,
+) -> Mapping[str, Any]:
+    listed = hashlib.sha256()
+    for case in cases:
+        for path in (images / case.image, masks / case.mask):
+            listed.update(f"{path.name} {path.stat().st_size}\n".encode())
+    return {
+        "version": __version__,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "images": str(images.resolve()),
+        "masks": str(masks.resolve()),
+        "pictures": len({case.image for case in cases}),
+        "cases": {"count": len(cases), "sha256": listed.hexdigest()},
+        "methods": [entry.label for entry in entries],
+        "options": {entry.label: entry.options for entry in entries},
+        "seed": seed,
+        "workers": workers,
+        "time_limit": time_limit,
+        "figures": scorer.figures,
+        "skipped": scorer.skipped,
+        "lpips": scorer.lpips,
+        "environment": describe(),
+    }

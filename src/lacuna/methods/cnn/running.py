@@ -1,0 +1,231 @@
+"""What the adapters of all networks share: weights, device, precision, padding, progress."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from lacuna import weights as registry
+from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, OptionError, WeightsNotFoundError
+from lacuna.progress import note, report
+from lacuna.types import Aux, FloatImage, Hole, OnStep
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+PIP = 'pip install "lacuna[torch]"'
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+def missing() -> str | None:
+    """Return None when torch and safetensors are installed, else what to install."""
+    absent = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
+    return f"it needs {' and '.join(absent)}; {PIP}" if absent else None
+
+
+@dataclass(frozen=True)
+class NetMethod:
+    """A network with its weights on a device.
+
+    Subclasses say which network (`NAME`), how large a picture its attention can bear (`LARGEST`, pixels; 0 is
+    any), and `predict`.
+    """
+
+    NAME: ClassVar[str]
+    LARGEST: ClassVar[int] = 0
+
+    weights: str | None = field(
+        default=None, metadata={"help": "a file, or a name from `lacuna weights list`; needed"}
+    )
+    device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1 … or mps"})
+    precision: Precision = field(
+        default="float32", metadata={"help": "of the convolutions; masks, attention and Fourier stay float32"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.weights is None:
+            raise WeightsNotFoundError(
+                f"method {self.NAME!r} needs weights and Lacuna brings none: pass --option weights=FILE, or "
+                "lacuna weights add NAME FILE and then --option weights=NAME"
+            )
+        _ = self.net  # load once, and let errors come now
+
+    @cached_property
+    def net(self) -> nn.Module:
+        """The network, loaded."""
+        from lacuna.nets.loading import load
+
+        place = choose_device(self.device)
+        _, net = load(registry.find(self.weights or "", method=self.NAME), self.NAME)
+        for module in net.modules():
+            if not any(module.children()):
+                module.register_forward_hook(_count)
+        import torch
+
+        # Channels last: convolutions are up to twice as fast so, on the CPU too.
+        net.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return net
+
+    def predict(self, net: Any, image: Tensor, missing: Tensor, sketch: Tensor | None) -> Tensor:
+        """Return a (1, 3, H, W) prediction in 0 … 1.
+
+        Parameters
+        ----------
+        image : (1, 3, H, W), 0 … 1, sides multiples of the network's, 0 under the mask.
+        missing : (1, 1, H, W), 1 = missing.
+        sketch : (1, 1, H, W) or None.
+        """
+        raise NotImplementedError
+
+    def fill(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> FloatImage:
+        """See `lacuna.types.Method`."""
+        height, width = hole.shape
+        shown = np.where(hole[..., None], np.float32(0), image)
+        lines = aux.sketch
+        scale = math.sqrt(self.LARGEST / (height * width)) if self.LARGEST else 1.0
+        if scale < 1:
+            note(f"{self.NAME} filled {width}×{height} pixels at {scale:.0%} of their size to spare memory")
+            shown, small, lines = shrink(shown, hole, lines, scale)
+        else:
+            small = hole
+        out = self._run(shown, small, lines, on_step)
+        if scale < 1:
+            out = resize(out, (height, width))
+        if image.shape[2] == 1:
+            out = out.mean(axis=2, keepdims=True)
+        return np.where(hole[..., None], out, image)
+
+    def _run(
+        self, image: FloatImage, hole: Hole, sketch: FloatImage | None, on_step: OnStep | None
+    ) -> FloatImage:
+        """Pad, predict and crop; in float32 once more if half precision overflows."""
+        import torch
+
+        height, width = hole.shape
+        multiple = int(self.net.multiple)  # type: ignore[arg-type]
+        colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+        place = choose_device(self.device)
+        inputs = [as_tensor(array, multiple, place) for array in (colours, hole[..., None], sketch)]
+        with _watched(self.net, on_step), torch.inference_mode():
+            try:
+                out = self._predict(inputs, self.precision)
+                if self.precision != "float32" and not bool(out.isfinite().all()):
+                    note(f"{self.precision} overflowed in {self.NAME}; filled again in float32")
+                    out = self._predict(inputs, "float32")
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                    raise DeviceOutOfMemoryError(
+                        f"memory ran out in method {self.NAME!r} on a frame of {width}×{height}; give a "
+                        "smaller picture, a smaller hole or a smaller context"
+                    ) from error
+                raise
+        array = out[0, :, :height, :width].permute(1, 2, 0).float().clamp(0, 1).cpu().numpy()  # (H, W, 3)
+        return np.ascontiguousarray(array)
+
+    def _predict(self, inputs: list[Any], precision: Precision) -> Tensor:
+        import torch
+
+        image, hole, sketch = inputs
+        dtype = getattr(torch, precision)
+        with torch.autocast(image.device.type, dtype=dtype, enabled=precision != "float32"):
+            return self.predict(self.net, image, hole, sketch)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return a device that is there.
+
+    Raises
+    ------
+    OptionError : not the name of a device.
+    DeviceUnavailableError : not here.
+    """
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or not (number == "" or number.isdecimal()):
+        raise OptionError(f"device is {name!r}; expected auto, cpu, cuda, cuda:N or mps")
+    count = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}[kind]
+    if int(number or 0) >= count:
+        raise DeviceUnavailableError(f"device {name!r} is not here; use device='cpu' or 'auto'")
+    return torch.device(name)
+
+
+def as_tensor(array: Any, multiple: int, place: torch.device) -> Any:
+    """Return a (1, C, H', W') tensor, mirrored outwards to multiples of a number."""
+    import torch
+
+    if array is None:
+        return None
+    height, width = array.shape[:2]
+    below, right = -height % multiple, -width % multiple
+    # 16 pixels at least: reflecting convolutions at 1/8 need two.
+    below += multiple * (-(-max(16 - height - below, 0) // multiple))
+    right += multiple * (-(-max(16 - width - right, 0) // multiple))
+    wide = np.pad(array, ((0, below), (0, right), (0, 0)), mode="symmetric").astype(np.float32)
+    # (1, C, H', W'), channels last in memory as they came
+    return torch.from_numpy(wide).permute(2, 0, 1)[None].to(place)
+
+
+def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """Return (H, W, C) of another size, [0, 1]."""
+    import cv2
+
+    smaller = size[0] * size[1] < image.shape[0] * image.shape[1]
+    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    out = cv2.resize(np.ascontiguousarray(image, np.float32), size[::-1], interpolation=way)
+    return np.asarray(out, np.float32).reshape(*size, -1).clip(0, 1)
+
+
+def shrink(
+    image: FloatImage, hole: Hole, sketch: FloatImage | None, scale: float
+) -> tuple[FloatImage, Hole, FloatImage | None]:
+    """Return the three at a smaller scale; known pixels at the rim of the hole are not darkened by it."""
+    height, width = hole.shape
+    size = max(1, int(height * scale)), max(1, int(width * scale))
+    known = resize((~hole)[..., None].astype(np.float32), size)
+    small = resize(image, size) / np.maximum(known, np.float32(1e-6))
+    missing = known[..., 0] < 0.5
+    shown: FloatImage = np.where(missing[..., None], np.float32(0), small.clip(0, 1)).astype(np.float32)
+    return shown, missing, None if sketch is None else resize(sketch, size)
+
+
+_local = threading.local()
+
+
+def _count(module: Any, args: Any, output: Any) -> None:
+    """Run after every layer: progress out, cancellation in."""
+    step = getattr(_local, "step", None)
+    if step is not None:
+        step()
+
+
+@contextmanager
+def _watched(net: nn.Module, on_step: OnStep | None) -> Iterator[None]:
+    """Report after every layer that runs in this thread."""
+    total = sum(1 for module in net.modules() if not any(module.children()))
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        report(on_step, min(done / total, 1.0), "predicting")
+
+    _local.step = step
+    try:
+        yield
+    finally:
+        _local.step = None

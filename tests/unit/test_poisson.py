@@ -1,0 +1,100 @@
+"""The correction that melding adds: against a dense solve, on holes of every kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lacuna.errors import Cancelled, MaskError
+from lacuna.multigrid.poisson import solve_poisson
+
+
+def dense(right: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Solve the same equations by elimination."""
+    height, width = hole.shape
+    number = np.full(hole.shape, -1)
+    number[hole] = np.arange(hole.sum())
+    matrix = np.zeros((len(right), len(right)))
+    for i, (y, x) in enumerate(np.argwhere(hole)):
+        for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= v < height and 0 <= u < width:
+                matrix[i, i] += 1
+                if hole[v, u]:
+                    matrix[i, number[v, u]] -= 1
+    return np.linalg.solve(matrix, right)
+
+
+def disc() -> np.ndarray:
+    y, x = np.mgrid[:40, :50]
+    return (y - 20) ** 2 + (x - 25) ** 2 < 15**2
+
+
+def corner() -> np.ndarray:
+    hole = np.zeros((31, 45), bool)
+    hole[:20, 25:] = True
+    return hole
+
+
+def one_known() -> np.ndarray:
+    hole = np.ones((23, 30), bool)
+    hole[3, 7] = False
+    return hole
+
+
+def other_lines() -> np.ndarray:
+    hole = np.zeros((20, 20), bool)
+    hole[::2] = True
+    return hole
+
+
+def strokes() -> np.ndarray:
+    hole = np.zeros((50, 50), bool)
+    hole[np.arange(50), np.arange(50)] = hole[20:23] = hole[:, 30:38] = True
+    return hole
+
+
+@pytest.mark.parametrize("make", [disc, corner, one_known, other_lines, strokes])
+def test_agrees_with_elimination(make, rng: np.random.Generator) -> None:
+    hole = make()
+    right = rng.normal(size=(int(hole.sum()), 3))
+    expected = dense(right, hole)
+    found = solve_poisson(right, hole, tolerance=1e-5 * float(np.ptp(expected)))
+    np.testing.assert_allclose(found, expected, atol=2e-3 * np.ptp(expected))
+
+
+def test_the_tolerance_buys_digits(rng: np.random.Generator) -> None:
+    hole = disc()
+    right = rng.normal(size=(int(hole.sum()), 1))
+    expected = dense(right, hole)
+    errors = [np.abs(solve_poisson(right, hole, tolerance=t) - expected).max() for t in (1.0, 1e-2, 1e-4)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-3
+
+
+def test_nothing_wanted_is_nothing_done() -> None:
+    hole = disc()
+    assert not solve_poisson(np.zeros((int(hole.sum()), 2)), hole, tolerance=1e-3).any()
+
+
+def test_bytes_do_not_depend_on_threads(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    hole = np.zeros((300, 200), bool)
+    hole[10:290, 20:180] = True
+    right = rng.normal(size=(int(hole.sum()), 3))
+    found = []
+    for threads in ("1", "2"):
+        monkeypatch.setenv("LACUNA_THREADS", threads)
+        found.append(solve_poisson(right, hole, tolerance=1e-3).tobytes())
+    assert found[0] == found[1]
+
+
+def test_a_full_mask_is_refused() -> None:
+    with pytest.raises(MaskError, match="at least one known pixel"):
+        solve_poisson(np.zeros((4, 1)), np.ones((2, 2), bool), tolerance=1e-3)
+
+
+def test_it_can_be_stopped(rng: np.random.Generator) -> None:
+    def stop(share: float, words: str) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        solve_poisson(rng.normal(size=(int(disc().sum()), 1)), disc(), tolerance=1e-6, on_step=stop)
