@@ -291,5 +291,7 @@ def test_methods_and_options_are_checked_before_anything_runs(plugin: Path, data
 
 def test_rows_are_strict_json(plugin: Path, data: Path) -> None:
     run(data, "grey")
-    for line in (data / "out/rows.jsonl").read_text(encoding="utf-8").splitlines():
+    rows = (data / "out/rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert rows
+    for line in rows:
         json.loads(line, parse_constant=pytest.fail)

@@ -109,25 +109,28 @@ def _coarse_to_fine(
 ) -> Stage:
     """Run all levels, coarsest first, each started from the one before; return the finest."""
     work = [_cost(level, k, effort) for k, level in enumerate(levels)]
-    stage: Stage | None = None
-    for k in range(len(levels) - 1, -1, -1):
-        done = sum(work[k + 1 :]) / sum(work)
-        share = scaled(on_step, done, done + work[k] / sum(work))
-        report(share, 0.0, "matching patches")
-        coarse, stage = stage, Stage(levels.pop(), weights, seed, share)
-        if coarse is None:
-            stage.start_from_rim()
-        else:
-            stage.start_from(coarse)
-        iterations = effort.fine_iterations if k == 0 and coarse is not None else effort.iterations
-        for i in range(iterations):
-            report(share, i / iterations, "matching patches")
-            stage.match()
-            last = k == 0 and i == iterations - 1
-            stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE))
-    if stage is None:  # not reached: there always is a finest level
-        raise ValueError("no levels")
+    coarsest = len(levels) - 1
+
+    def share_of(k: int) -> OnStep | None:
+        return scaled(on_step, sum(work[k + 1 :]) / sum(work), sum(work[k:]) / sum(work))
+
+    stage = Stage(levels.pop(), weights, seed, share_of(coarsest))
+    stage.start_from_rim()
+    _iterate(stage, coarsest, effort.iterations, effort)
+    for k in range(coarsest - 1, -1, -1):
+        coarse, stage = stage, Stage(levels.pop(), weights, seed, share_of(k))
+        stage.start_from(coarse)
+        _iterate(stage, k, effort.iterations if k else effort.fine_iterations, effort)
     return stage
+
+
+def _iterate(stage: Stage, k: int, iterations: int, effort: Effort) -> None:
+    """Match and rebuild in turn; k is the number of the level, 0 the finest."""
+    for i in range(iterations):
+        report(stage.on_step, i / iterations, "matching patches")
+        stage.match()
+        last = k == 0 and i == iterations - 1
+        stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE))
 
 
 def _cost(level: Level, k: int, effort: Effort) -> float:

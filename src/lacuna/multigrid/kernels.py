@@ -344,6 +344,28 @@ def _subtract_stretch(stretch: Array, stencil: Array, v: Array, out: Array) -> N
 
 
 @jit(fastmath=True)
+def _add_row(
+    runs: Array,
+    row_ptr: Array,
+    row: int,
+    left: int,
+    right: int,
+    weight: float,
+    values: Array,
+    line: Array,
+) -> None:
+    """Add the values of a row, between two columns, to a line that begins at the first; 0 where none is."""
+    k = _first_run(runs, row_ptr, row, left)
+    while k < row_ptr[row + 1] and runs[k, 1] < right:
+        a, b = max(runs[k, 1], left), min(runs[k, 2], right)
+        to = line[a - left : b - left]
+        origin = values[runs[k, 3] + a - runs[k, 1] : runs[k, 3] + b - runs[k, 1]]
+        for i in range(len(to)):
+            to[i] += weight * origin[i]
+        k += 1
+
+
+@jit(fastmath=True)
 def restrict(
     start: int,
     stop: int,
@@ -369,15 +391,7 @@ def restrict(
             weight = row_taps[row, tap]
             if weight == 0.0:
                 continue
-            low = _first_run(runs, row_ptr, rows_of[row] + tap, left)
-            high = row_ptr[rows_of[row] + tap + 1]
-            while low < high and runs[low, 1] < right:
-                a, b = max(runs[low, 1], left), min(runs[low, 2], right)
-                to = line[a - left : b - left]
-                origin = fine[runs[low, 3] + a - runs[low, 1] : runs[low, 3] + b - runs[low, 1]]
-                for i in range(len(to)):
-                    to[i] += weight * origin[i]
-                low += 1
+            _add_row(runs, row_ptr, rows_of[row] + tap, left, right, weight, fine, line)
         for x in range(begin, end):
             total = column_taps[x, 0] * line[columns_of[x] - left]
             for tap in range(1, TAPS):
@@ -411,15 +425,7 @@ def prolong(
             weight = row_weights[row, tap]
             if weight == 0.0:
                 continue
-            low = _first_run(coarse, coarse_ptr, row_first[row] + tap, left)
-            high = coarse_ptr[row_first[row] + tap + 1]
-            while low < high and coarse[low, 1] < right:
-                a, b = max(coarse[low, 1], left), min(coarse[low, 2], right)
-                to = line[a - left : b - left]
-                origin = values[coarse[low, 3] + a - coarse[low, 1] : coarse[low, 3] + b - coarse[low, 1]]
-                for i in range(len(to)):
-                    to[i] += weight * origin[i]
-                low += 1
+            _add_row(coarse, coarse_ptr, row_first[row] + tap, left, right, weight, values, line)
         for u in range(begin, end):
             i = column_first[u] - left
             value = column_weights[u, 0] * line[i] + column_weights[u, 1] * line[i + 1]

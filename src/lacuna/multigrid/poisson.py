@@ -71,7 +71,7 @@ def solve_poisson(
     inner = unknown[1:-1, 1:-1].view(bool)
     residual[1:-1, 1:-1][inner] = right
     solution, direction, image = (np.zeros_like(residual) for _ in range(3))
-    nothing, bands, before = np.zeros_like(residual), _bands(unknown), np.ones(right.shape[1])
+    nothing, bands, before = np.zeros_like(residual), _bands(unknown), np.full(right.shape[1], np.inf)
     for cycle in range(MAX_CYCLES):
         report(on_step, cycle / MAX_CYCLES, "melding")
         correction[:] = 0
@@ -79,7 +79,7 @@ def solve_poisson(
         if np.abs(correction).max() <= tolerance:
             break
         product = _dot(residual, correction)
-        direction *= (product / before if cycle else product * 0).astype(np.float32)
+        direction *= (product / before).astype(np.float32)
         direction += correction
         run_bands(_residual, bands, unknown, count, nothing, direction, image)  # minus the matrix times it
         step = (product / np.minimum(_dot(direction, image), -1e-30)).astype(np.float32)
