@@ -36,6 +36,7 @@ class RunOptions(TypedDict, total=False):
     context: float
     sources: Any
     sketch: Any
+    guide: Any
     dilate: int
     invert: bool
     resize_mask: bool
@@ -67,6 +68,7 @@ def inpaint(
     context: float = 0.5,
     sources: Any = None,
     sketch: Any = None,
+    guide: Any = None,
     dilate: int = 0,
     invert: bool = False,
     resize_mask: bool = False,
@@ -95,6 +97,8 @@ def inpaint(
         least 64 pixels, and more where little is known.
     sources : like ``mask``: True where the method may copy from. Only for methods whose spec names it.
     sketch : like ``mask``: True on lines that the fill should follow. Only for methods whose spec names it.
+    guide : a picture, of any size, of what the hole may look like; blurred or rough is fine, and only what
+        lies in the hole counts. Only for methods whose spec names it.
     dilate : grow the hole by so many pixels.
     invert : True is *known* in this mask.
     resize_mask : accept a mask of another size and resize it.
@@ -142,6 +146,7 @@ def inpaint(
             context=context,
             sources=sources,
             sketch=sketch,
+            guide=guide,
             dilate=dilate,
             invert=invert,
             resize_mask=resize_mask,
@@ -275,6 +280,7 @@ class Inpainter:
         context: float = 0.5,
         sources: Any = None,
         sketch: Any = None,
+        guide: Any = None,
         dilate: int = 0,
         invert: bool = False,
         resize_mask: bool = False,
@@ -286,7 +292,18 @@ class Inpainter:
         The parameters and errors are those of `inpaint`.
         """
         how = Settings(
-            seed, blend, feather, context, sources, dilate, invert, resize_mask, max_pixels, on_step, sketch
+            seed,
+            blend,
+            feather,
+            context,
+            sources,
+            dilate,
+            invert,
+            resize_mask,
+            max_pixels,
+            on_step,
+            sketch,
+            guide,
         )
         return self._run(image, mask, how, 1)[0]
 

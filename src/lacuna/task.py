@@ -22,6 +22,12 @@ from lacuna.types import Aux, FloatImage, Hole, OnStep
 
 Blend = Literal["hard", "membrane"]
 
+WHY_NOT = {"sources": "does not copy", "sketch": "follows no lines", "guide": "follows no picture"}
+"""Why a method does not take a spatial input."""
+
+GREY = np.array([[0.299], [0.587], [0.114]], np.float32)
+"""Luma of ITU-R BT.601, which is what grey files of colour photos hold."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -38,6 +44,7 @@ class Settings:
     max_pixels: int | None = DEFAULT_MAX_PIXELS
     on_step: OnStep | None = None
     sketch: Any = None
+    guide: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
@@ -93,14 +100,7 @@ class Task:
 def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> Task:
     """Open the doors, make the hole, choose the frames."""
     started = time.perf_counter()
-    if how.sources is not None and "sources" not in spec.aux:
-        able = ", ".join(other.name for other in registry.list_methods() if "sources" in other.aux)
-        raise OptionError(f"method {spec.name!r} does not copy and takes no sources; methods that do: {able}")
-    if how.sketch is not None and "sketch" not in spec.aux:
-        able = ", ".join(other.name for other in registry.list_methods() if "sketch" in other.aux)
-        raise OptionError(
-            f"method {spec.name!r} follows no lines and takes no sketch; methods that do: {able}"
-        )
+    _check_aux(spec, how)
     report(how.on_step, 0.0, "opening")
     picture = image if isinstance(image, Picture) else open_image(image, max_pixels=how.max_pixels)
     mask = as_mask(mask)
@@ -119,6 +119,7 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
     _check_known(spec, unknown, feathered=weight is not None)
     sources, more = _sources(spec, picture, unknown, hidden, how)
     sketch, lines = _sketch(picture, how)
+    guide, likeness = _guide(picture, how)
     takes_sources = "sources" in spec.aux
     return Task(
         picture=picture,
@@ -127,11 +128,19 @@ def prepare(spec: registry.MethodSpec, image: Any, mask: Any, how: Settings) -> 
         missing=wanted if takes_sources else unknown,
         hidden=hidden if takes_sources else None,
         frames=plan(wanted, unknown=unknown, sources=sources, context=how.context, whole=spec.whole_image),
-        aux=Aux(sources=sources, sketch=sketch),
+        aux=Aux(guide=guide, sources=sources, sketch=sketch),
         opaque=isinstance(mask, Mask) and mask.takes_alpha,
-        notes=(*picture.notes, *notes, *more, *lines),
+        notes=(*picture.notes, *notes, *more, *lines, *likeness),
         seconds=time.perf_counter() - started,
     )
+
+
+def _check_aux(spec: registry.MethodSpec, how: Settings) -> None:
+    """Raise if something was given that the method would not look at."""
+    for name, why in WHY_NOT.items():
+        if getattr(how, name) is not None and name not in spec.aux:
+            able = ", ".join(other.name for other in registry.list_methods() if name in other.aux)
+            raise OptionError(f"method {spec.name!r} {why} and takes no {name}; methods that do: {able}")
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -194,6 +203,28 @@ def _sketch(picture: Picture, how: Settings) -> tuple[FloatImage | None, tuple[s
     sketch = lines[..., None].astype(np.float32)
     sketch.flags.writeable = False
     return sketch, tuple(f"sketch: {note}" for note in notes)
+
+
+def _guide(picture: Picture, how: Settings) -> tuple[FloatImage | None, tuple[str, ...]]:
+    """Return the guide, (H, W, C) in [0, 1] with the picture's channels, and what was done to it."""
+    if how.guide is None:
+        return None, ()
+    given = how.guide if isinstance(how.guide, Picture) else open_image(how.guide, max_pixels=how.max_pixels)
+    guide, notes = given.image, [f"guide: {note}" for note in given.notes]
+    channels = picture.colour.shape[2]
+    if guide.shape[2] != channels:
+        guide = np.repeat(guide, 3, axis=2) if channels == 3 else np.matmul(guide, GREY)
+        notes.append(f"guide: converted to {'colour' if channels == 3 else 'grey'}, as the picture is")
+    if guide.shape[:2] != picture.shape:
+        import cv2  # slow to import, and wanted only here
+
+        (height, width), (old_height, old_width) = picture.shape, guide.shape[:2]
+        wide = cv2.resize(guide, (width, height), interpolation=cv2.INTER_CUBIC)
+        guide = np.clip(wide, 0, 1).reshape(height, width, channels).astype(np.float32)
+        notes.append(f"guide: resized from {old_width}×{old_height} to {width}×{height}")
+    guide = np.ascontiguousarray(guide, np.float32)
+    guide.flags.writeable = False
+    return guide, tuple(notes)
 
 
 def _with_visible_colours(image: FloatImage, missing: Hole, hidden: Hole) -> FloatImage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lacuna.exemplar import Effort, Weights, fill_patches, kernels, pyramid
+from lacuna.exemplar import Effort, Guide, Weights, fill_patches, kernels, pyramid
 from lacuna.exemplar.stage import Stage, dilated, distance_to_known, matchable, padding
 from lacuna.progress import collect_notes
 
@@ -223,3 +223,46 @@ def test_helpers() -> None:
     assert 0.9 < distance_to_known(hole).max() <= 1  # a chamfer distance
     assert np.isfinite(distance_to_known(np.ones((5, 5), bool))).all()
     assert np.iinfo(np.int32).max == kernels.FAR
+
+
+# Guides ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undecided(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A dark and a bright texture side by side, and a hole on grey between them that could be either."""
+    image = np.full((64, 96, 3), 0.5, np.float32)
+    noise = 0.1 * rng.random((64, 40, 3), dtype=np.float32)
+    image[:, :40], image[:, 56:] = 0.1 + noise, 0.8 + noise
+    hole = np.zeros((64, 96), bool)
+    hole[16:48, 32:64] = True
+    return image, hole
+
+
+@pytest.mark.parametrize("value", [0.15, 0.85])
+@pytest.mark.parametrize("start", [True, False])
+def test_a_fill_resembles_its_guide(
+    undecided: tuple[np.ndarray, np.ndarray], value: float, start: bool
+) -> None:
+    image, hole = undecided
+    guide = Guide(np.full_like(image, value), start=start)
+    fill = fill_patches(image, hole, guide=guide, effort=Effort(meld=False))
+    inner = fill[24:40, 40:56]
+    assert abs(float(inner.mean()) - value) < 0.05
+    assert np.array_equal(fill[~hole], image[~hole])
+    assert inner.std() > 0.01  # the texture is the photo's own: the guide has none
+
+
+def test_a_guide_of_no_weight_changes_nothing(undecided: tuple[np.ndarray, np.ndarray]) -> None:
+    image, hole = undecided
+    ignored = Guide(np.zeros_like(image), weights=(0.0,), start=False)
+    assert np.array_equal(fill_patches(image, hole, guide=ignored), fill_patches(image, hole))
+
+
+def test_what_a_guide_holds_outside_the_hole_is_ignored(undecided: tuple[np.ndarray, np.ndarray]) -> None:
+    image, hole = undecided
+    guide = np.full_like(image, 0.85)
+    other = np.where(hole[..., None], guide, 0).astype(np.float32)
+    assert np.array_equal(
+        fill_patches(image, hole, guide=Guide(guide)), fill_patches(image, hole, guide=Guide(other))
+    )

@@ -298,6 +298,41 @@ def test_sources_must_leave_something(add_method: Add, make_picture: Make) -> No
         inpaint(make_picture(30, 40), hole, name, sources=hole)
 
 
+def test_a_guide_of_any_size_reaches_a_method_that_takes_one(add_method: Add, make_picture: Make) -> None:
+    CALLS.clear()
+    name = add_method(Constant, aux=frozenset({"guide"}))
+    picture = make_picture(300, 400)
+    hole = hole_in(picture.shape, 150, 300)
+    guide = np.zeros((30, 40, 3), np.uint8)
+    guide[:, 20:] = 255
+    result = Inpainter(name).run(picture, hole, guide=guide)
+    _, given_hole, aux, _ = CALLS[0]
+    assert aux.guide.shape == (*given_hole.shape, 3)
+    assert set(np.unique(aux.guide[given_hole])) == {1.0}  # the hole lies in the right half
+    assert any("guide: resized from 40×30 to 400×300" in note for note in result.notes)
+
+
+def test_a_guide_has_the_channels_of_the_picture(add_method: Add, make_picture: Make) -> None:
+    CALLS.clear()
+    name = add_method(Constant, aux=frozenset({"guide"}))
+    green = np.zeros((30, 40, 3), np.uint8)
+    green[..., 1] = 255
+    grey = make_picture(30, 40)[..., 0]
+    inpaint(grey, hole_in(grey.shape, 10, 12), name, guide=green)
+    inpaint(make_picture(30, 40), hole_in(grey.shape, 10, 12), name, guide=grey)
+    first, second = CALLS[0][2].guide, CALLS[1][2].guide
+    assert first.shape == (30, 40, 1)
+    assert np.allclose(first, 0.587)
+    assert second.shape == (30, 40, 3)
+    assert np.array_equal(second[..., 0], second[..., 2])
+
+
+def test_a_guide_is_refused_where_it_means_nothing(constant: str, make_picture: Make) -> None:
+    picture = make_picture(30, 40)
+    with pytest.raises(errors.OptionError, match=r"'constant' follows no picture.*patchmatch"):
+        inpaint(picture, hole_in(picture.shape, 10, 12), constant, guide=picture)
+
+
 # The rim --------------------------------------------------------------------------------------------------
 
 

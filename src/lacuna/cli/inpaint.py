@@ -26,6 +26,7 @@ def inpaint(
     seed: options.Seed = 0,
     sources: options.Sources = None,
     sketch: options.Sketch = None,
+    guide: options.Guide = None,
     blend: options.Blend = "hard",
     feather: options.Feather = 0.0,
     context: options.Context = 0.5,
@@ -42,7 +43,7 @@ def inpaint(
     Every pixel outside the hole stays as it is, in the file's own format, depth and metadata.
     """
     target = output or options.default_output(image)
-    options.one_stdin(image, mask, sources, sketch)
+    options.one_stdin(image, mask, sources, sketch, guide)
     if target == options.STREAM and as_json:
         raise typer.BadParameter("--json prints to stdout, so the picture cannot go there too; give -o FILE")
     targets.check(target, overwrite=overwrite)
@@ -59,6 +60,8 @@ def inpaint(
         how["sources"] = options.mask(sources)
     if sketch is not None:
         how["sketch"] = options.source(sketch)
+    if guide is not None:
+        how["guide"] = options.source(guide)
     with render.progress(quiet=quiet) as on_step:
         result = filler.run(options.source(image), drawn, on_step=on_step, **how)
     if result.changed_outside and not feather:

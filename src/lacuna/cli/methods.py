@@ -107,6 +107,8 @@ def _traits(spec: MethodSpec) -> list[str]:
         lines.append("Takes --sources, a mask of where it may copy from.")
     if "sketch" in spec.aux:
         lines.append("Takes --sketch, white lines that the fill should follow.")
+    if "guide" in spec.aux:
+        lines.append("Takes --guide, a picture that the fill should resemble from afar.")
     if spec.weights:
         lines.append("Needs weights: --option weights=FILE, or a name from lacuna weights.")
     missing = spec.missing()

@@ -87,6 +87,15 @@ Sketch = Annotated[
         rich_help_panel=_FILL,
     ),
 ]
+Guide = Annotated[
+    str | None,
+    typer.Option(
+        "--guide",
+        metavar="PICTURE",
+        help="What the hole may look like, as roughly as you like; for [bold]patchmatch[/].",
+        rich_help_panel=_FILL,
+    ),
+]
 Blend = Annotated[
     str,
     typer.Option(

@@ -5,7 +5,7 @@ This package loads numba and OpenCV when it is imported; import it where it is n
 
 from __future__ import annotations
 
-from lacuna.exemplar.engine import Effort, fill_patches
+from lacuna.exemplar.engine import Effort, Guide, fill_patches
 from lacuna.exemplar.stage import Weights
 
-__all__ = ["Effort", "Weights", "fill_patches"]
+__all__ = ["Effort", "Guide", "Weights", "fill_patches"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from lacuna.exemplar import pyramid
@@ -50,11 +51,43 @@ class Effort:
     meld: bool = True
 
 
+@dataclass(frozen=True)
+class Guide:
+    """A plausible picture that the fill should resemble from afar.
+
+    Parameters
+    ----------
+    picture : (H, W, K), [0, 1]. Only what lies in the hole is used.
+    weights : how much a difference in the guide counts beside one in brightness, coarsest level first,
+        0 to 1. Further levels take the last one.
+    blur : standard deviation in pixels by which picture and guide are blurred before they are compared: about
+        half of what a pixel of the guide covers, if it was enlarged.
+    start : take the guide as the first fill of the coarsest level, instead of the onion peel.
+    """
+
+    picture: FloatImage
+    weights: tuple[float, ...] = (1.0, 0.5, 0.25, 0.1)
+    blur: float = 3.0
+    start: bool = True
+
+    def weight(self, depth: int) -> float:
+        """Return the weight of a level; the coarsest one has depth 0."""
+        return self.weights[min(depth, len(self.weights) - 1)]
+
+    def over(self, image: FloatImage, hole: Hole) -> FloatImage:
+        """Return the guide in the hole and the picture around it, blurred as one: (H, W, K), [0, 1]."""
+        whole = np.where(hole[..., None], self.picture, image)
+        if self.blur > 0:
+            whole = cv2.GaussianBlur(whole, (0, 0), self.blur).reshape(image.shape)
+        return np.asarray(np.clip(whole, 0, 1), np.float32)
+
+
 def fill_patches(
     image: FloatImage,
     hole: Hole,
     *,
     sources: Hole | None = None,
+    guide: Guide | None = None,
     weights: Weights | None = None,
     effort: Effort | None = None,
     seed: int = 0,
@@ -67,7 +100,7 @@ def fill_patches(
     image : (H, W, K), [0, 1]. What lies under the hole is ignored.
     hole : (H, W). True is missing; some pixel is missing and some known.
     sources : (H, W). True where may be copied from; None is every known pixel.
-    weights, effort : see there.
+    guide, weights, effort : see there.
     seed : 0 or more. Another seed starts from other guesses and ends in another fill.
     on_step : progress out, cancellation in.
 
@@ -97,28 +130,38 @@ def fill_patches(
     if side < weights.side:
         note(f"no fully known patch of {weights.side} pixels to copy from: patches of {side} were used")
         weights = replace(weights, side=side)
-    levels = _levels(image, hole, allowed, side, effort.levels)
-    stage = _coarse_to_fine(levels, weights, effort, seed, on_step)
+    levels = _levels(image, hole, allowed, side, effort.levels, guide)
+    stage = _coarse_to_fine(levels, weights, effort, guide, seed, on_step)
     out = image.copy()
     out[hole] = stage.picture()[hole]
     return out
 
 
 def _coarse_to_fine(
-    levels: list[Level], weights: Weights, effort: Effort, seed: int, on_step: OnStep | None
+    levels: list[Level],
+    weights: Weights,
+    effort: Effort,
+    guide: Guide | None,
+    seed: int,
+    on_step: OnStep | None,
 ) -> Stage:
     """Run all levels, coarsest first, each started from the one before; return the finest."""
     work = [_cost(level, k, effort) for k, level in enumerate(levels)]
     coarsest = len(levels) - 1
 
-    def share_of(k: int) -> OnStep | None:
-        return scaled(on_step, sum(work[k + 1 :]) / sum(work), sum(work[k:]) / sum(work))
+    def next_stage(k: int) -> Stage:
+        share = scaled(on_step, sum(work[k + 1 :]) / sum(work), sum(work[k:]) / sum(work))
+        guidance = 0.0 if guide is None else guide.weight(coarsest - k)
+        return Stage(levels.pop(), weights, seed, share, guidance)
 
-    stage = Stage(levels.pop(), weights, seed, share_of(coarsest))
-    stage.start_from_rim()
+    stage = next_stage(coarsest)
+    if guide is not None and guide.start and stage.guide is not None:
+        stage.start_from_guide(stage.guide)
+    else:
+        stage.start_from_rim()
     _iterate(stage, coarsest, effort.iterations, effort)
     for k in range(coarsest - 1, -1, -1):
-        coarse, stage = stage, Stage(levels.pop(), weights, seed, share_of(k))
+        coarse, stage = stage, next_stage(k)
         stage.start_from(coarse)
         _iterate(stage, k, effort.iterations if k else effort.fine_iterations, effort)
     return stage
@@ -146,12 +189,15 @@ def _side_that_fits(allowed: Hole, side: int) -> int | None:
     return None
 
 
-def _levels(image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int | None) -> list[Level]:
+def _levels(
+    image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int | None, guide: Guide | None
+) -> list[Level]:
     """Return the pyramid, without levels so coarse that nothing is left to copy from."""
     count = wanted or pyramid.depth(float(distance_to_known(hole).max()), THICKNESS)
     while count > 1 and min(hole.shape) >> (count - 1) < MIN_SIDE:
         count -= 1
-    levels = pyramid.build(image, hole, allowed, count, padding(side))
+    wide = None if guide is None else guide.over(image, hole)
+    levels = pyramid.build(image, hole, allowed, count, padding(side), wide)
     while len(levels) > 1 and np.count_nonzero(matchable(levels[-1].sources, side)) < MIN_MATCHES:
         levels.pop()
     return levels

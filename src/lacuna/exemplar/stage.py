@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lacuna.exemplar import kernels
 from lacuna.exemplar.pyramid import TEXTURES, Level
 from lacuna.jit import run_bands
+from lacuna.multigrid import fill_harmonic
 from lacuna.multigrid.poisson import solve_poisson
 from lacuna.progress import report
 from lacuna.types import FloatImage, Hole, OnStep
@@ -58,9 +59,17 @@ class Stage:
     weights : see there.
     seed : of the random search.
     on_step : asked for leave before each batch of work.
+    guidance : how much a difference in the guide counts beside one in brightness; 0 leaves the guide out.
     """
 
-    def __init__(self, level: Level, weights: Weights, seed: int, on_step: OnStep | None = None) -> None:
+    def __init__(
+        self,
+        level: Level,
+        weights: Weights,
+        seed: int,
+        on_step: OnStep | None = None,
+        guidance: float = 0.0,
+    ) -> None:
         self.weights, self.seed, self.on_step = weights, seed, on_step
         self.hole = level.hole
         self.pad = pad = level.pad
@@ -75,12 +84,13 @@ class Stage:
         self.confidence = np.power(np.float32(weights.decay), -reach, dtype=np.float32)
         self.planes = level.padded  # taken over, not copied: it is the largest array
         mirror_edges(self.planes, pad)
-        height, width, channels = self.planes.shape
-        self.colours = channels - TEXTURES
-        self.grid = (width, height, channels, weights.side)
-        self.scale = np.full(channels, 255, np.float32)
+        height, width, self.channels = self.planes.shape
+        self.colours = self.channels - TEXTURES
+        self.scale = np.full(self.channels, 255, np.float32)
         self.scale[self.colours :] *= weights.texture
-        self.features = self._to_bytes(self.planes)
+        self.guide = level.guide
+        self.features = self._features(guidance)
+        self.grid = (width, height, self.features.shape[2], weights.side)
         self.field = np.full(width * height, -1, np.int32)
         self.distance = np.full(width * height, kernels.FAR, np.int32)
         self.round = 0
@@ -103,6 +113,15 @@ class Stage:
             left &= ~ring
             self.known = ~_mirrored(left, self.pad).ravel()
         self._guess(self.targets[self.field[self.targets] < 0])
+
+    def start_from_guide(self, guide: FloatImage) -> None:
+        """Fill the hole with the guide, (H, W, K); its roughness is that of the rim, by a membrane."""
+        values = np.empty((len(self.missing), self.channels), np.float32)
+        values[:, : self.colours] = guide[self.hole]
+        inside = self.planes[self.pad : -self.pad, self.pad : -self.pad, self.colours :]
+        values[:, self.colours :] = fill_harmonic(np.ascontiguousarray(inside), self.hole)[self.hole]
+        self._put(self.missing, values)
+        self._guess(self.targets)
 
     def start_from(self, coarse: Stage) -> None:
         """Take over the field of the next coarser level, each match at twice its place."""
@@ -144,7 +163,7 @@ class Stage:
         number.reshape(self.grid[1], self.grid[0])[self.pad : -self.pad, self.pad : -self.pad] = -1
         number[self.missing] = np.arange(len(steps), dtype=np.int32)
         right = np.empty((len(steps), self.colours))
-        flat = self.planes.reshape(-1, self.grid[2])
+        flat = self.planes.reshape(-1, self.channels)
         self._run(kernels.imbalance, self.missing, flat, steps, number, self.grid[0], right)
         del steps, number  # not needed while the solver has its peak of memory
         correction = solve_poisson(right, self.hole, tolerance=MELD_TOLERANCE, on_step=self.on_step)
@@ -168,8 +187,8 @@ class Stage:
     def _vote(self, pixels: NDArray[np.int32], steps: NDArray[np.float32] | None = None) -> None:
         if steps is None:
             steps = np.empty((0, 4, self.colours), np.float32)
-        out = np.empty((len(pixels), self.grid[2]), np.float32)
-        flat = self.planes.reshape(-1, self.grid[2])
+        out = np.empty((len(pixels), self.channels), np.float32)
+        flat = self.planes.reshape(-1, self.channels)
         state = (flat, self.field, self.distance, self.confidence, np.float32(self.weights.sharpness))
         self._run(kernels.vote, pixels, *state, self.grid, out, steps)
         self._put(pixels, out)
@@ -183,9 +202,8 @@ class Stage:
 
     def _put(self, pixels: NDArray[np.int32], values: NDArray[np.float32]) -> None:
         """Write values into the picture and its bytes, and mirror them into the padding."""
-        channels = self.grid[2]
-        self.planes.reshape(-1, channels)[pixels] = values
-        self.features.reshape(-1, channels)[pixels] = self._to_bytes(values)
+        self.planes.reshape(-1, self.channels)[pixels] = values
+        self.features.reshape(-1, self.grid[2])[pixels, : self.channels] = self._to_bytes(values)
         for array in (self.planes, self.features):
             mirror_edges(array, self.pad)
 
@@ -197,6 +215,18 @@ class Stage:
         choices = np.flatnonzero(self.valid)
         self.field[pixels] = choices[rng.integers(0, len(choices), len(pixels))]
         self.distance[pixels] = kernels.FAR
+
+    def _features(self, guidance: float) -> NDArray[np.uint8]:
+        """Return what patches are compared by: the planes and, where it counts, the guide, in bytes."""
+        features = self._to_bytes(self.planes)
+        if guidance == 0 or self.guide is None:
+            return features
+        pad = self.pad
+        wide = np.zeros((*features.shape[:2], self.channels + self.colours), np.uint8)
+        wide[..., : self.channels] = features
+        wide[pad:-pad, pad:-pad, self.channels :] = self.guide * np.float32(255 * guidance) + np.float32(0.5)
+        mirror_edges(wide, pad)
+        return wide
 
     def _to_bytes(self, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
         out = np.empty(planes.shape, np.uint8)

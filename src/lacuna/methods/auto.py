@@ -32,12 +32,13 @@ class Auto:
         from lacuna.exemplar.stage import distance_to_known
 
         reach = float(np.max(distance_to_known(hole)))
-        thin = reach <= THIN and aux.sources is None
+        thin = reach <= THIN and aux.sources is None and aux.guide is None
         name = FOR_THIN if thin else FOR_THICK
         if thin:
             note(f"auto chose {name}: no missing pixel is more than {THIN:g} pixels from a known one")
         elif reach <= THIN:
-            note(f"auto chose {name}: it is the one that copies from the given sources")
+            given = "copies from the given sources" if aux.guide is None else "follows the given guide"
+            note(f"auto chose {name}: it is the one that {given}")
         else:
             note(f"auto chose {name}: the hole reaches {reach:.0f} pixels from its rim")
         return registry.create(name).fill(image, hole, aux=aux, seed=seed, on_step=on_step)

@@ -13,7 +13,7 @@ SPECS: tuple[MethodSpec, ...] = (
         family="meta",
         summary="thin holes by a PDE, everything else by patchmatch; says which and why",
         factory="lacuna.methods.auto:Auto",
-        aux=frozenset({"sources"}),
+        aux=frozenset({"guide", "sources"}),
         random=True,
     ),
     MethodSpec(
@@ -22,7 +22,7 @@ SPECS: tuple[MethodSpec, ...] = (
         summary="copies texture and structure from the rest of the photo; objects of any size",
         factory=f"{_CLASSICAL}.patchmatch:PatchMatch",
         reference="Newson et al. 2014 (SIAM J. Imaging Sci. 7(4)); Barnes et al. 2009; Wexler et al. 2007",
-        aux=frozenset({"sources"}),
+        aux=frozenset({"guide", "sources"}),
         random=True,
     ),
     MethodSpec(

@@ -65,12 +65,18 @@ class PatchMatch:
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
     ) -> FloatImage:
         """See `lacuna.types.Method`."""
-        from lacuna.exemplar import Effort, Weights, fill_patches  # numba and OpenCV load here, not on import
+        from lacuna.exemplar import (
+            Effort,
+            Guide,
+            Weights,
+            fill_patches,
+        )  # numba and OpenCV load here, not on import
 
         return fill_patches(
             image,
             hole,
             sources=aux.sources,
+            guide=None if aux.guide is None else Guide(aux.guide),
             weights=Weights(side=self.patch, texture=self.texture, sharpness=self.sharpness),
             effort=Effort(self.levels, self.iterations, self.fine_iterations, self.membrane),
             seed=seed,
