@@ -124,7 +124,7 @@ class Model:
     def _explained(self, error: Exception, given: Mapping[str, NDArray[Any]]) -> Exception:
         reason = _reason(error)
         sizes = ", ".join(f"{name} ({array.dtype} {array.shape})" for name, array in given.items())
-        if "allocat" in reason.lower() or isinstance(error, MemoryError):
+        if re.search("bad alloc|bad_alloc|allocate|out of memory", reason.lower()) or isinstance(error, MemoryError):
             return DeviceOutOfMemoryError(
                 f"memory ran out in {self.path.name} on {sizes}; give a smaller picture, a smaller hole or a "
                 "smaller context"
@@ -215,8 +215,8 @@ def _load(path: Path, version: tuple[int, int], device: str, threads: int) -> Mo
     if kind != "cpu" and len(session.get_providers()) < len(providers):
         # onnxruntime goes on with the CPU in silence when a driver or a library is missing.
         raise DeviceUnavailableError(f"device {device!r} is not usable here; use device='cpu'")
-    ports = (tuple(map(_port, side)) for side in (session.get_inputs(), session.get_outputs()))
-    return Model(path, *ports, device, session)
+    inputs, outputs = (tuple(map(_port, side)) for side in (session.get_inputs(), session.get_outputs()))
+    return Model(path, inputs, outputs, device, session)
 
 
 def _port(arg: Any) -> Port:
