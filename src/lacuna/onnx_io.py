@@ -124,7 +124,9 @@ class Model:
     def _explained(self, error: Exception, given: Mapping[str, NDArray[Any]]) -> Exception:
         reason = _reason(error)
         sizes = ", ".join(f"{name} ({array.dtype} {array.shape})" for name, array in given.items())
-        if re.search("bad alloc|bad_alloc|allocate|out of memory", reason.lower()) or isinstance(error, MemoryError):
+        if re.search("bad alloc|bad_alloc|allocate|out of memory", reason.lower()) or isinstance(
+            error, MemoryError
+        ):
             return DeviceOutOfMemoryError(
                 f"memory ran out in {self.path.name} on {sizes}; give a smaller picture, a smaller hole or a "
                 "smaller context"

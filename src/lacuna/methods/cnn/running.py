@@ -16,6 +16,7 @@ import numpy as np
 from lacuna import weights as registry
 from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, OptionError, WeightsNotFoundError
 from lacuna.progress import note, report
+from lacuna.sizing import mirror, resize, shrink
 from lacuna.types import Aux, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:
@@ -175,32 +176,9 @@ def as_tensor(array: Any, multiple: int, place: torch.device) -> Any:
     # 16 pixels at least: reflecting convolutions at 1/8 need two.
     below += multiple * (-(-max(16 - height - below, 0) // multiple))
     right += multiple * (-(-max(16 - width - right, 0) // multiple))
-    wide = np.pad(array, ((0, below), (0, right), (0, 0)), mode="symmetric").astype(np.float32)
+    wide = mirror(array, (height + below, width + right)).astype(np.float32)
     # (1, C, H', W'), channels last in memory as they came
     return torch.from_numpy(wide).permute(2, 0, 1)[None].to(place)
-
-
-def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:
-    """Return (H, W, C) of another size, [0, 1]."""
-    import cv2
-
-    smaller = size[0] * size[1] < image.shape[0] * image.shape[1]
-    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    out = cv2.resize(np.ascontiguousarray(image, np.float32), size[::-1], interpolation=way)
-    return np.asarray(out, np.float32).reshape(*size, -1).clip(0, 1)
-
-
-def shrink(
-    image: FloatImage, hole: Hole, sketch: FloatImage | None, scale: float
-) -> tuple[FloatImage, Hole, FloatImage | None]:
-    """Return the three at a smaller scale; known pixels at the rim of the hole are not darkened by it."""
-    height, width = hole.shape
-    size = max(1, int(height * scale)), max(1, int(width * scale))
-    known = resize((~hole)[..., None].astype(np.float32), size)
-    small = resize(image, size) / np.maximum(known, np.float32(1e-6))
-    missing = known[..., 0] < 0.5
-    shown: FloatImage = np.where(missing[..., None], np.float32(0), small.clip(0, 1)).astype(np.float32)
-    return shown, missing, None if sketch is None else resize(sketch, size)
 
 
 _local = threading.local()
