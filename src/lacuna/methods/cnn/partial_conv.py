@@ -11,9 +11,6 @@ from lacuna.progress import note
 if TYPE_CHECKING:
     from torch import Tensor
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, in 0 … 1: what the checkpoints were trained on."""
-
 
 @dataclass(frozen=True)
 class PartialConv(NetMethod):
@@ -28,6 +25,8 @@ class PartialConv(NetMethod):
 
     def predict(self, net: Any, image: Tensor, missing: Tensor, sketch: Tensor | None) -> Tensor:
         """See `NetMethod.predict`; in the network's own convention 1 is valid."""
+        from lacuna.nets.partial_conv import DEVIATION, MEAN
+
         mean, deviation = (image.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
         out = net((image - mean) / deviation, 1 - missing)
         closed = next((i for i, mask in enumerate(out.masks) if bool((mask > 0).all())), None)
