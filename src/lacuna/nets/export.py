@@ -176,7 +176,8 @@ def export_onnx(net: nn.Module, path: str | Path, *, size: tuple[int, int] | Non
             if off > TOLERANCE:
                 raise MethodError(
                     f"the export of {type(net).__name__} differs from it by {off:.1e}, more than "
-                    f"{TOLERANCE:g}; nothing was written. Please report this with your versions of torch and onnxscript"
+                    f"{TOLERANCE:g}; nothing was written. Please report this with your versions of torch and "
+                    "onnxscript"
                 )
             beside.with_suffix(".toml").write_text(_facts(net, size, multiple), encoding="utf-8")
             beside.with_suffix(".toml").replace(sidecar)

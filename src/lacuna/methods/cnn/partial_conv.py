@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lacuna.methods.cnn.running import NetMethod
+from lacuna.methods.cnn.showing import show_tensor, tell
 from lacuna.progress import note
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class PartialConv(NetMethod):
 
         mean, deviation = (image.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
         out = net((image - mean) / deviation, 1 - missing)
+        for level, mask in enumerate(out.masks):
+            caption = f"Level {level}, 1/{2**level} of the size: white has seen a known pixel, black has not."
+            show_tensor(f"mask-{level}", mask, image, caption)
+        tell(
+            lambda: "Open at each level: " + ", ".join(f"{1 - float(m.mean()):.1%}" for m in out.masks) + "."
+        )
         closed = next((i for i, mask in enumerate(out.masks) if bool((mask > 0).all())), None)
         if closed is None:
             note(f"partial-conv: the hole is still open after {len(out.masks) - 1} levels; it is very large")
