@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,89 @@ def add_method() -> Iterator[Callable[..., str]]:
     registry._specs.clear()
     registry._specs.update(before)
     del sys.modules[module.__name__]
+
+
+@pytest.fixture(scope="session")
+def make_onnx() -> Callable[..., Path]:
+    """Return ``make(path, …)``: write a model that keeps known pixels and paints their mean into the hole.
+
+    The keywords choose what it takes and gives; see docs/onnx.md. ``gains`` multiplies the fill's red, green
+    and blue, and ``extra`` is ONNX text that comes last and makes ``filled`` of ``painted``.
+    """
+    onnx = pytest.importorskip("onnx")
+
+    def make(
+        path: Path,
+        *,
+        dtype: str = "float",
+        layout: str = "nchw",
+        colours: str = "rgb",
+        joined: str | None = None,
+        span: tuple[float, float] = (0, 1),
+        output_span: tuple[float, float] | None = None,
+        missing: float = 1,
+        known: float = 0,
+        size: tuple[int, int] | None = None,
+        gains: tuple[float, float, float] = (1, 1, 1),
+        names: tuple[str, str, str] = ("image", "mask", "filled"),
+        extra: str = "filled = Identity(painted)",
+    ) -> Path:
+        high, wide = size or ("h", "w")
+        low, full = span
+        out_low, out_full = output_span or span
+        code = {"float": 1, "uint8": 2, "float16": 10}[dtype]
+        ordered = gains if colours == "rgb" else gains[::-1]
+
+        def shape(channels: int) -> str:
+            return f"[n,{channels},{high},{wide}]" if layout == "nchw" else f"[n,{high},{wide},{channels}]"
+
+        def number(name: str, value: float) -> str:
+            return f"{name} = Constant<value = float {{{float(value)}}}>()"
+
+        image, mask, output = names
+        inputs = f"{dtype}{shape(4)} {image}"
+        first, axis = ("nchw", 1) if layout == "nchw" else ("nhwc", 3)
+        steps = [f"whole = Cast<to = 1>({image})"]
+        if joined is None:
+            inputs = f"{dtype}{shape(3)} {image}, {dtype}{shape(1)} {mask}"
+            steps += ["pixels = Identity(whole)", f"drawn = Cast<to = 1>({mask})"]
+        else:
+            parts = "pixels, drawn" if joined == "image-mask" else "drawn, pixels"
+            sizes = "3, 1" if joined == "image-mask" else "1, 3"
+            steps += [f"sizes = Constant<value = int64[2] {{{sizes}}}>()"]
+            steps += [f"{parts} = Split<axis = {axis}>(whole, sizes)"]
+        gain_shape = "1,3,1,1" if layout == "nchw" else "1,1,1,3"
+        space = "2, 3" if layout == "nchw" else "1, 2"
+        steps += [
+            *(number("low", low), number("reach", full - low), number("known_is", known)),
+            *(number("contrast", missing - known), number("one", 1), number("tiny", 1e-6)),
+            *(number("out_low", out_low), number("out_reach", out_full - out_low)),
+            f"gains = Constant<value = float[{gain_shape}] {{{', '.join(map(str, map(float, ordered)))}}}>()",
+            f"space = Constant<value = int64[2] {{{space}}}>()",
+            "shifted = Sub(pixels, low)",
+            "canon = Div(shifted, reach)",
+            "marked = Sub(drawn, known_is)",
+            "hole = Div(marked, contrast)",
+            "seen = Sub(one, hole)",
+            "shown = Mul(canon, seen)",
+            "total = ReduceSum<keepdims = 1>(shown, space)",
+            "count = ReduceSum<keepdims = 1>(seen, space)",
+            "safe = Add(count, tiny)",
+            "mean = Div(total, safe)",
+            "tinted = Mul(mean, gains)",
+            "inside = Mul(tinted, hole)",
+            "painted01 = Add(shown, inside)",
+            "stretched = Mul(painted01, out_reach)",
+            "raw = Add(stretched, out_low)",
+            "rounded = Round(raw)" if dtype == "uint8" else "rounded = Identity(raw)",
+            f"painted = Cast<to = {code}>(rounded)",
+            extra.replace("filled", output),
+        ]
+        text = (
+            f'<ir_version: 9, opset_import: ["" : 17]> {first} ({inputs}) => ({dtype}{shape(3)} {output}) '
+            f"{{ {' '.join(steps)} }}"
+        )
+        onnx.save(onnx.parser.parse_model(text), path)
+        return path
+
+    return make

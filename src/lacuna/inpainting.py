@@ -8,7 +8,8 @@ known pixel changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -21,7 +22,7 @@ from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, Method
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, Saved, count_changed, save_image
 from lacuna.progress import collect_notes, report, scaled
 from lacuna.task import Blend, Settings, Task, prepare, whole_number
-from lacuna.types import Box, FloatImage, Hole, OnStep
+from lacuna.types import Box, Explainable, Explanation, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -305,7 +306,7 @@ class Inpainter:
             sketch,
             guide,
         )
-        return self._run(image, mask, how, 1)[0]
+        return self._run(self._prepared(image, mask, how), how, 1)[0]
 
     def sample(self, image: Any, mask: Any, n: int, **how: Unpack[RunOptions]) -> list[Result]:
         """Fill the same hole ``n`` times, with the seeds ``seed``, ``seed + 1``, ….
@@ -323,24 +324,62 @@ class Inpainter:
                 f"method {self.spec.name!r} knows one answer only and cannot give {n} different ones; "
                 f"methods that can: {able}"
             )
-        return self._run(image, mask, Settings(**how), n)
+        settings = Settings(**how)
+        return self._run(self._prepared(image, mask, settings), settings, n)
 
-    def _run(self, image: Any, mask: Any, how: Settings, n: int) -> list[Result]:
-        try:
-            task = prepare(self.spec, image, mask, how)
+    def explain(
+        self, image: Any, mask: Any, **how: Unpack[RunOptions]
+    ) -> tuple[Result, list[tuple[Box, Explanation]]]:
+        """Fill the missing part and tell how the method came to it; keywords as in `inpaint`.
+
+        Returns
+        -------
+        What `run` returns, and for each frame its box and what the method tells about it.
+
+        Raises
+        ------
+        OptionError : the method cannot tell; the message names those that can.
+        """
+        method = self._method
+        if not isinstance(method, Explainable):
+            able = [
+                s.name
+                for s in registry.list_methods()
+                if hasattr(registry.load_factory(s.factory), "explain")
+            ]
+            raise OptionError(
+                f"method {self.spec.name!r} cannot tell what it did; methods that can: {', '.join(able)}"
+            )
+        told: list[Explanation] = []
+
+        def fill(*given: Any, **rest: Any) -> FloatImage:
+            told.append(method.explain(*given, **rest))
+            return told[-1].fill
+
+        settings = Settings(**how)
+        task = self._prepared(image, mask, settings)
+        result = self._run(task, settings, 1, fill)[0]
+        return result, [(frame.box, one) for frame, one in zip(task.frames, told, strict=True)]
+
+    def _prepared(self, image: Any, mask: Any, how: Settings) -> Task:
+        with _memory_errors(self.spec.name):
+            return prepare(self.spec, image, mask, how)
+
+    def _run(
+        self, task: Task, how: Settings, n: int, fill: Callable[..., FloatImage] | None = None
+    ) -> list[Result]:
+        fill = fill or self._method.fill
+        with _memory_errors(self.spec.name):
             steps = [scaled(how.on_step, i / n, (i + 1) / n) for i in range(n)]
-            return [self._fill(task, how.blend, how.seed + i, step) for i, step in enumerate(steps)]
-        except MemoryError as error:
-            raise DeviceOutOfMemoryError(
-                f"memory ran out in method {self.spec.name!r}; close other programs, or give a smaller "
-                "picture, a smaller hole or a smaller context"
-            ) from error
+            return [self._fill(task, how.blend, how.seed + i, step, fill) for i, step in enumerate(steps)]
 
-    def _fill(self, task: Task, blend: Blend, seed: int, on_step: OnStep | None) -> Result:
+    def _fill(
+        self, task: Task, blend: Blend, seed: int, on_step: OnStep | None, fill: Callable[..., FloatImage]
+    ) -> Result:
         """Fill every frame, put the picture together and compare it with the original."""
         started = time.perf_counter()
         with collect_notes() as notes:
-            parts = self._parts(task, blend, seed, on_step)
+            parts = self._parts(task, blend, seed, on_step, fill)
             after = task.picture.paste(parts, task.hole, weight=task.weight, opaque=task.opaque)
         changed = count_changed(task.picture, after, task.hole)
         if task.weight is not None:
@@ -360,7 +399,7 @@ class Inpainter:
         )
 
     def _parts(
-        self, task: Task, blend: Blend, seed: int, on_step: OnStep | None
+        self, task: Task, blend: Blend, seed: int, on_step: OnStep | None, fill: Callable[..., FloatImage]
     ) -> Iterator[tuple[Box, FloatImage]]:
         """Fill one frame after the other, so that no more than one is in memory; progress by area."""
         total, done = sum(frame.area for frame in task.frames), 0
@@ -369,12 +408,24 @@ class Inpainter:
             report(share, 0.0, "filling")
             image, missing, aux = task.cut(frame)
             until = 0.9 if blend == "membrane" else 1.0
-            fill = self._method.fill(image, missing, aux=aux, seed=seed, on_step=scaled(share, 0.0, until))
-            fill = _checked(fill, image, missing, self.spec.name)
+            made = fill(image, missing, aux=aux, seed=seed, on_step=scaled(share, 0.0, until))
+            made = _checked(made, image, missing, self.spec.name)
             if blend == "membrane":
-                fill = membrane(image, fill, missing, on_step=scaled(share, until, 1.0))
-            yield frame.box, fill
+                made = membrane(image, made, missing, on_step=scaled(share, until, 1.0))
+            yield frame.box, made
             done += frame.area
+
+
+@contextmanager
+def _memory_errors(method: str) -> Iterator[None]:
+    """Say what to do when memory runs out."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DeviceOutOfMemoryError(
+            f"memory ran out in method {method!r}; close other programs, or give a smaller "
+            "picture, a smaller hole or a smaller context"
+        ) from error
 
 
 def _checked(fill: Any, image: FloatImage, hole: Hole, name: str) -> FloatImage:

@@ -16,11 +16,12 @@ from typing import Any, TypeVar, overload
 
 import numba
 
-from lacuna.errors import OptionError
+from lacuna.threads import THREADS_VARIABLE, thread_count
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-THREADS_VARIABLE = "LACUNA_THREADS"
+__all__ = ["THREADS_VARIABLE", "jit", "row_bands", "run_bands", "thread_count"]
+
 _MAX_WORKERS = 256
 
 
@@ -58,23 +59,6 @@ def jit(function: F | None = None, *, cache: bool = True, **options: Any) -> Any
         return numba.njit(**options)(inner)
 
     return compile_ if function is None else compile_(function)
-
-
-def thread_count() -> int:
-    """Return how many threads may work at once: the cores of this process, at most ``LACUNA_THREADS``.
-
-    Raises
-    ------
-    OptionError : the variable is set, but not to a whole number of 1 or more.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    text = os.environ.get(THREADS_VARIABLE, "").strip()
-    if not text:
-        return cores
-    if not text.isdecimal() or int(text) < 1:
-        raise OptionError(f"{THREADS_VARIABLE} is {text!r}; expected a whole number of 1 or more")
-    return min(cores, int(text))
 
 
 def row_bands(rows: int, size: int = 64) -> list[tuple[int, int]]:

@@ -73,3 +73,46 @@ class Method(Protocol):
         on_step : progress out, cancellation in (it raises).
         """
         ...
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A picture of what happened inside a method.
+
+    Parameters
+    ----------
+    name : small letters, digits and dashes; it becomes the name of a file.
+    image : (H, W, C), [0, 1], of any size.
+    caption : what is seen, in a sentence or two of plain words.
+    """
+
+    name: str
+    image: FloatImage
+    caption: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A fill, and how it came about.
+
+    Parameters
+    ----------
+    fill : (H, W, C), exactly what `Method.fill` returns for the same arguments.
+    pictures : in the order in which they are to be read; names differ.
+    lines : what is better said than shown, a sentence each.
+    """
+
+    fill: FloatImage
+    pictures: tuple[Illustration, ...]
+    lines: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """What a `Method` implements as well if it can show how it came to its fill."""
+
+    def explain(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Fill the hole and tell how; parameters as of `Method.fill`, which need not become slower by it."""
+        ...

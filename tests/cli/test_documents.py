@@ -30,7 +30,17 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["inpaint", "compare", "verify", "methods", "evaluate", "mask draw", "mask check", "mask dataset"],
+    [
+        "inpaint",
+        "compare",
+        "explain",
+        "verify",
+        "methods",
+        "evaluate",
+        "mask draw",
+        "mask check",
+        "mask dataset",
+    ],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", lacuna(*command.split(), "--help").out))

@@ -19,6 +19,7 @@ import lacuna
 from lacuna import errors, registry
 from lacuna.inpainting import Inpainter, Result
 from lacuna.registry import MethodSpec
+from lacuna.types import Explainable
 
 SPECS = lacuna.list_methods()
 # Networks need weights: test_networks.py asks them, with random ones.
@@ -339,3 +340,25 @@ def test_nothing_missing(spec: MethodSpec, make_picture: Make) -> None:
     result = checked(spec, picture, np.zeros((9, 9), dtype=bool))
     assert np.array_equal(result.image, picture)
     assert any("empty" in note for note in result.notes)
+
+
+@every_method()
+def test_a_method_that_tells_what_it_did_fills_the_same(spec: MethodSpec, make_picture: Make) -> None:
+    picture, hole = make_picture(60, 70), some_hole(60, 70)
+    if not isinstance(loaded(spec.name)._method, Explainable):
+        with pytest.raises(errors.OptionError, match=r"methods that can: .*patchmatch"):
+            loaded(spec.name).explain(picture, hole)
+        return
+    result, told = loaded(spec.name).explain(picture, hole, seed=3)
+    assert np.array_equal(result.image, checked(spec, picture, hole, seed=3).image)
+    for box, one in told:
+        assert box == (0, 0, 60, 70)
+        names = [picture.name for picture in one.pictures]
+        assert len(set(names)) == len(names)
+        assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in names)
+        for shown in one.pictures:
+            assert shown.image.ndim == 3
+            assert shown.image.shape[2] in (1, 3)
+            assert 0 <= shown.image.min() <= shown.image.max() <= 1
+            assert shown.caption.endswith(".")
+        assert all(line.endswith(".") for line in one.lines)

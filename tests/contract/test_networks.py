@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -327,3 +328,67 @@ def test_options_are_listed_without_importing_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "False"
+
+
+@every_network
+def test_it_can_tell_what_it_did(name: str, loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    picture, hole = make_picture(40, 52), some_hole(40, 52)
+    result, told = loaded[name].explain(picture, hole)
+    assert np.array_equal(result.image, checked(loaded[name], picture, hole).image)  # the same fill
+    assert len(told) == 1
+    names = [one.name for one in told[0][1].pictures]
+    assert names[0] == "seen"
+    assert names[-1] == "prediction"
+    inside = {
+        "partial-conv": {f"mask-{level}" for level in range(5)},
+        "gated-conv": {"coarse", "refined", "attention", "attention-copied"},
+        "contextual-attention": {"coarse", "refined", "attention", "attention-copied"},
+        "pen-net": {f"level-{level}" for level in range(1, 6)},
+    }
+    assert inside.get(name, set()) == set(names) - {"seen", "prediction"}
+    shapes = {one.name: one.image.shape for one in told[0][1].pictures}
+    if name != "context-encoder":
+        assert shapes["prediction"] == (40, 52, 3)  # without the padding
+    assert all(one.image.min() >= 0 and one.image.max() <= 1 for one in told[0][1].pictures)
+    assert any("Known pixels were predicted within" in line for line in told[0][1].lines)
+
+
+def test_the_hole_shrinks_in_the_pictures(loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    hole = np.zeros((64, 64), dtype=bool)
+    hole[8:56, 8:56] = True
+    _, told = loaded["partial-conv"].explain(make_picture(64, 64), hole)
+    pictures = {one.name: one.image for one in told[0][1].pictures}
+    share = [1 - pictures[f"mask-{level}"].mean() for level in range(5)]
+    assert share[0] == pytest.approx(hole.mean())
+    assert all(after < before for before, after in itertools.pairwise(share))
+    assert share[-1] < 0.1
+    line = next(line for line in told[0][1].lines if line.startswith("Open at each level"))
+    assert line.startswith("Open at each level: 56.2%, ")
+
+
+def test_attention_is_drawn_where_it_looked() -> None:
+    from lacuna.methods.cnn.showing import collect_shown, frame_of, show_attention
+
+    shares = torch.zeros(1, 4, 4, 4, 4)
+    shares[0, 1, 3, 1, 0] = 1  # the place (1, 0) copies from (1, 3): three places to the right
+    image, missing = torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    missing[..., 8:16, 0:8] = 1
+    with collect_shown() as shown:
+        frame_of(30, 32)
+        show_attention(shares, image, missing)
+    np.testing.assert_allclose(shown.pictures["attention"].image[1, 0], (1, 0, 0), atol=1e-6)
+    copied = shown.pictures["attention-copied"].image
+    np.testing.assert_allclose(copied[1, 0], copied[1, 3])
+    assert "at most 24 pixels" in shown.pictures["attention"].caption
+    assert "took 100% or more" in shown.lines[0]
+
+
+def test_without_a_collector_nothing_is_drawn() -> None:
+    from lacuna.methods.cnn import showing
+
+    def never() -> Any:
+        raise AssertionError("drawn for nobody")
+
+    showing.show("a", never, "")
+    showing.tell(never)
+    showing.show_tensor("a", torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), "")

@@ -18,6 +18,7 @@ from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
 from lacuna.cli.evaluate import evaluate
+from lacuna.cli.explain import explain
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, verify, methods, evaluate):
+for _command in (inpaint, compare, explain, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

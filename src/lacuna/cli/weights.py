@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from lacuna import __version__
 from lacuna.cli import options, render
+
+if TYPE_CHECKING:
+    from lacuna.weights import Entry
 
 app = typer.Typer(
     help="Keep checkpoints of networks under names; nothing is downloaded.", no_args_is_help=True
@@ -24,15 +27,49 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What you will call th
 @app.command()
 def add(
     name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A .safetensors, .pt, .pth or .ckpt file.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A .safetensors, .pt, .pth, .ckpt or .onnx file.")
+    ],
+    sidecar: Annotated[
+        str | None,
+        typer.Option(
+            "--sidecar",
+            metavar="TOML",
+            help="What an ONNX model takes, see docs/onnx.md; unless given, the .toml file beside FILE, else "
+            "it is guessed.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Check a checkpoint and keep it.
 
     Lacuna's own files, DeepFill v2 (PyTorch port), big-lama and the common partial-convolution U-Net are
-    recognised by their names and shapes. Pickles are read without running code in them.
+    recognised by their names and shapes. Pickles are read without running code in them. ONNX models of any
+    origin are taken with a sidecar that says what they take.
     """
+    from lacuna import weights
+
+    path = Path(file).expanduser()
+    if path.suffix.lower() == ".onnx":
+        entry, notes = _add_onnx(name, path, sidecar)
+    elif sidecar is not None:
+        raise typer.BadParameter(f"--sidecar is for ONNX models; {file} is none")
+    else:
+        entry, notes = _add_checkpoint(name, path), []
+    if as_json:
+        facts = {**dataclasses.asdict(entry), "path": str(weights.find(name)), "notes": notes}
+        render.emit({"version": __version__, **facts})
+    elif not quiet:
+        sys.stdout.write(f"{name}: weights of {entry.method}, {entry.size / 1e6:.1f} MB\n")
+        sys.stdout.write(f"sha256 of {file}: {entry.origin_sha256}\n")
+        sys.stdout.write(f"use: lacuna inpaint … --method {entry.method} --option weights={name}\n")
+        for note in notes:
+            render.say(note)
+    return 0
+
+
+def _add_checkpoint(name: str, path: Path) -> Entry:
     from lacuna import weights
     from lacuna.errors import MissingDependencyError
     from lacuna.methods.cnn.running import missing
@@ -43,15 +80,25 @@ def add(
     from lacuna import torch_io
     from lacuna.nets.loading import load
 
-    method, net = load(Path(file).expanduser())
-    entry = weights.add(name, torch_io.dump(net), method=method, origin=Path(file).expanduser())
-    if as_json:
-        render.emit({"version": __version__, **dataclasses.asdict(entry), "path": str(weights.find(name))})
-    elif not quiet:
-        sys.stdout.write(f"{name}: weights of {method}, {entry.size / 1e6:.1f} MB\n")
-        sys.stdout.write(f"sha256 of {file}: {entry.origin_sha256}\n")
-        sys.stdout.write(f"use: lacuna inpaint … --method {method} --option weights={name}\n")
-    return 0
+    method, net = load(path)
+    return weights.add(name, torch_io.dump(net), method=method, origin=path)
+
+
+def _add_onnx(name: str, path: Path, sidecar: str | None) -> tuple[Entry, list[str]]:
+    """Keep a model and its sidecar; return the entry, and what was guessed."""
+    from lacuna import weights
+    from lacuna.methods.onnx.network import NAME, pack
+
+    data, text, facts, words = pack(path, sidecar)
+    entry = weights.add(name, data, method=NAME, origin=path, suffix=".onnx", sidecar=text)
+    if not facts.guessed:
+        return entry, []
+    where = weights.find(name).with_suffix(weights.SIDECAR)
+    told = ", ".join(line for line in text.splitlines() if not line.startswith(("#", "guessed")))
+    return entry, [
+        f"no sidecar says what {path.name} takes; guessed: {told}",
+        f"{words}. If that is not so, correct {where}, or add the model again with --sidecar TOML",
+    ]
 
 
 @app.command(name="list")

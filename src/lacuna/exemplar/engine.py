@@ -8,6 +8,7 @@ those of Newson et al. 2014.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,6 +20,8 @@ from lacuna.exemplar.stage import Stage, Weights, distance_to_known, matchable, 
 from lacuna.multigrid import fill_biharmonic
 from lacuna.progress import note, report, scaled
 from lacuna.types import FloatImage, Hole, OnStep
+
+Watch = Callable[[int, Stage], None]
 
 THICKNESS = 10.0
 """How thick the hole is at the coarsest level, from rim to middle, at most: fewer levels invent less."""
@@ -92,6 +95,7 @@ def fill_patches(
     effort: Effort | None = None,
     seed: int = 0,
     on_step: OnStep | None = None,
+    watch: Watch | None = None,
 ) -> FloatImage:
     """Fill the hole with patches of the known part.
 
@@ -103,6 +107,8 @@ def fill_patches(
     guide, weights, effort : see there.
     seed : 0 or more. Another seed starts from other guesses and ends in another fill.
     on_step : progress out, cancellation in.
+    watch : called when a level is done, with the level's number (0 is the finest) and its stage, whose
+        `Stage.picture` and `Stage.sources` may be read and must not be kept.
 
     Returns
     -------
@@ -131,7 +137,7 @@ def fill_patches(
         note(f"no fully known patch of {weights.side} pixels to copy from: patches of {side} were used")
         weights = replace(weights, side=side)
     levels = _levels(image, hole, allowed, side, effort.levels, guide)
-    stage = _coarse_to_fine(levels, weights, effort, guide, seed, on_step)
+    stage = _coarse_to_fine(levels, weights, effort, guide, seed, on_step, watch)
     out = image.copy()
     out[hole] = stage.picture()[hole]
     return out
@@ -144,6 +150,7 @@ def _coarse_to_fine(
     guide: Guide | None,
     seed: int,
     on_step: OnStep | None,
+    watch: Watch | None,
 ) -> Stage:
     """Run all levels, coarsest first, each started from the one before; return the finest."""
     work = [_cost(level, k, effort) for k, level in enumerate(levels)]
@@ -160,10 +167,14 @@ def _coarse_to_fine(
     else:
         stage.start_from_rim()
     _iterate(stage, coarsest, effort.iterations, effort)
+    if watch is not None:
+        watch(coarsest, stage)
     for k in range(coarsest - 1, -1, -1):
         coarse, stage = stage, next_stage(k)
         stage.start_from(coarse)
         _iterate(stage, k, effort.iterations if k else effort.fine_iterations, effort)
+        if watch is not None:
+            watch(k, stage)
     return stage
 
 

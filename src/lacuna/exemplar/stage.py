@@ -99,6 +99,19 @@ class Stage:
         """Return the colours as they are now, (H, W, K), a view."""
         return self.planes[self.pad : -self.pad, self.pad : -self.pad, : self.colours]
 
+    def sources(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return from which row and column the middle of each pixel's patch is taken, (H, W) each.
+
+        Known pixels that no patch of the hole touches are their own source.
+        """
+        height, width = self.hole.shape
+        rows, columns = np.indices((height, width))
+        field = self.field.reshape(self.grid[1], self.grid[0])[self.pad : -self.pad, self.pad : -self.pad]
+        found = field >= 0
+        match_rows, match_columns = np.divmod(field[found].astype(np.int64), self.grid[0])
+        rows[found], columns[found] = match_rows - self.pad, match_columns - self.pad
+        return rows, columns
+
     def start_from_rim(self) -> None:
         """Fill the hole ring by ring, comparing known pixels only (the onion peel of Newson et al. 2014)."""
         left = self.hole.copy()

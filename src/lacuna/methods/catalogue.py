@@ -6,6 +6,7 @@ from lacuna.registry import MethodSpec
 
 _CLASSICAL = "lacuna.methods.classical"
 _CNN = "lacuna.methods.cnn"
+_ONNX = "lacuna.methods.onnx"
 
 SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
@@ -72,6 +73,16 @@ SPECS: tuple[MethodSpec, ...] = (
         reference="Daisy et al. 2013 (ICIP), as implemented by G'MIC",
         deterministic=False,
         probe=f"{_CLASSICAL}.gmic:missing",
+    ),
+    MethodSpec(
+        name="onnx",
+        family="onnx",
+        summary="any inpainting model in the ONNX format, yours or somebody's; needs a file",
+        factory=f"{_ONNX}.network:Onnx",
+        reference="the model's own",
+        probe="lacuna.onnx_io:missing",
+        weights=True,
+        accelerated=True,
     ),
     MethodSpec(
         name="partial-conv",

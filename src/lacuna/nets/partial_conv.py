@@ -15,6 +15,9 @@ from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
 Convention = Literal["authors", "port"]
 
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, in 0 … 1: what the port's checkpoints were trained on."""
+
 
 def count_valid(
     mask: Tensor, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, divisor: int = 1
@@ -30,7 +33,8 @@ def count_valid(
     -------
     (B, 1, H', W'), what a convolution with a kernel of ones would give.
     """
-    if dilation == 1 and padding <= kernel // 2:
+    # ONNX's average pooling knows no divisor, and the exporter forgets it.
+    if dilation == 1 and padding <= kernel // 2 and not torch.onnx.is_in_onnx_export():
         return F.avg_pool2d(mask, kernel, stride, padding, divisor_override=divisor)
     ones = mask.new_ones(1, 1, kernel, kernel)
     with torch.autocast(mask.device.type, enabled=False):  # counts above 2048 are not exact in half precision

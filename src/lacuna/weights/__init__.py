@@ -18,6 +18,7 @@ from lacuna.errors import ChecksumMismatchError, OptionError, OutputError, Weigh
 
 VARIABLE = "LACUNA_WEIGHTS"
 INDEX = "index.json"
+SIDECAR = ".toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -70,7 +71,15 @@ def entries() -> list[Entry]:
         raise WeightsError(f"{path} is damaged: {error}; delete it and add the weights again") from error
 
 
-def add(name: str, data: bytes, *, method: str, origin: str | Path, suffix: str = ".safetensors") -> Entry:
+def add(
+    name: str,
+    data: bytes,
+    *,
+    method: str,
+    origin: str | Path,
+    suffix: str = ".safetensors",
+    sidecar: str | None = None,
+) -> Entry:
     """Keep weights under a name; an entry of the same name is replaced.
 
     Parameters
@@ -78,6 +87,7 @@ def add(name: str, data: bytes, *, method: str, origin: str | Path, suffix: str 
     name : small letters, digits, dots and dashes.
     data : the file's content.
     origin : the file that it was made from.
+    sidecar : text that is kept beside the file, under its name with `SIDECAR` as its ending.
 
     Raises
     ------
@@ -88,7 +98,7 @@ def add(name: str, data: bytes, *, method: str, origin: str | Path, suffix: str 
         raise OptionError(
             f"{name!r} is no name for weights; expected small letters, digits, '.', '_' and '-'"
         )
-    kept = [entry for entry in entries() if entry.name != name]
+    before = entries()
     entry = Entry(
         name=name,
         method=method,
@@ -99,7 +109,12 @@ def add(name: str, data: bytes, *, method: str, origin: str | Path, suffix: str 
         origin_sha256=sha256_of(origin),
     )
     _write(folder() / entry.file, data)
-    _write_index([*kept, entry])
+    if sidecar is not None:
+        _write((folder() / entry.file).with_suffix(SIDECAR), sidecar.encode())
+    _write_index([*(old for old in before if old.name != name), entry])
+    for old in before:
+        if old.name == name and old.file != entry.file:
+            _forget(old)
     return entry
 
 
@@ -112,7 +127,7 @@ def remove(name: str) -> Entry:
     """
     entry = _get(name)
     _write_index([other for other in entries() if other.name != name])
-    (folder() / entry.file).unlink(missing_ok=True)
+    _forget(entry)
     return entry
 
 
@@ -158,6 +173,14 @@ def _get(name: str) -> Entry:
     raise WeightsNotFoundError(
         f"no weights named {name!r} and no such file; {hint} Add a file by: lacuna weights add NAME FILE"
     )
+
+
+def _forget(entry: Entry) -> None:
+    """Delete the files of an entry, but never those of another one of the same name."""
+    path = folder() / entry.file
+    path.unlink(missing_ok=True)
+    if path.suffix == ".onnx":
+        path.with_suffix(SIDECAR).unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:

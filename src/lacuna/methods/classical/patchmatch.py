@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lacuna.errors import OptionError
-from lacuna.types import Aux, FloatImage, Hole, OnStep
+from lacuna.types import Aux, Explanation, FloatImage, Hole, Illustration, OnStep
+
+if TYPE_CHECKING:
+    from lacuna.exemplar.stage import Stage
+
+_OFFSETS = (
+    "Where the fill came from: {}. The brighter, the farther; at most {:.0f} pixels. An area of one colour "
+    "is one copied piece."
+)
+_ORIGINS = (
+    "The picture coloured by place ({}), and each filled pixel in the colour of the place of its source."
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +80,49 @@ class PatchMatch:
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
     ) -> FloatImage:
         """See `lacuna.types.Method`."""
-        from lacuna.exemplar import (
-            Effort,
-            Guide,
-            Weights,
-            fill_patches,
-        )  # numba and OpenCV load here, not on import
+        return self._fill(image, hole, aux, seed, on_step, None)
+
+    def explain(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> Explanation:
+        """See `lacuna.types.Explainable`: every level, and where each pixel came from."""
+        from lacuna.drawing import DIRECTIONS, PLACES, offset_map, origin_map
+
+        pictures: list[Illustration] = []
+        lines: list[str] = []
+
+        def watch(level: int, stage: Stage) -> None:
+            height, width = stage.hole.shape
+            caption = f"Level {level}, {width}×{height} pixels: the hole as this level left it."
+            pictures.append(Illustration(f"level-{level}", stage.picture().clip(0, 1), caption))
+            if level == 0:
+                rows, columns = stage.sources()
+                offsets, full = offset_map(rows, columns, hole, image)
+                origins = origin_map(rows, columns, hole, image)
+                pictures.append(Illustration("offsets", offsets, _OFFSETS.format(DIRECTIONS, full)))
+                pictures.append(Illustration("origins", origins, _ORIGINS.format(PLACES)))
+                y, x = np.nonzero(hole)
+                half = np.median(np.hypot(rows[hole] - y, columns[hole] - x))
+                lines.append(f"Half of the fill came from less than {half:.0f} pixels away.")
+
+        fill = self._fill(image, hole, aux, seed, on_step, watch)
+        if pictures:
+            levels = sum(picture.name.startswith("level-") for picture in pictures)
+            lines.insert(0, f"The hole was filled on {levels} levels, from coarse to fine.")
+        else:
+            lines.append("Nothing was copied: too little is known, and a thin plate fills the hole.")
+        return Explanation(fill, tuple(pictures), tuple(lines))
+
+    def _fill(
+        self,
+        image: FloatImage,
+        hole: Hole,
+        aux: Aux,
+        seed: int,
+        on_step: OnStep | None,
+        watch: Callable[[int, Stage], None] | None,
+    ) -> FloatImage:
+        from lacuna.exemplar import Effort, Guide, Weights, fill_patches  # loads numba and OpenCV
 
         return fill_patches(
             image,
@@ -81,4 +133,5 @@ class PatchMatch:
             effort=Effort(self.levels, self.iterations, self.fine_iterations, self.membrane),
             seed=seed,
             on_step=on_step,
+            watch=watch,
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lacuna.methods.cnn.running import NetMethod, resize, shrink
+from lacuna.methods.cnn.running import NetMethod
 from lacuna.progress import note
+from lacuna.sizing import resize, shrink
 from lacuna.types import Aux, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:

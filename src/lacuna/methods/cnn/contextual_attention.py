@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lacuna.methods.cnn.running import NetMethod
+from lacuna.methods.cnn.showing import show_two_stages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,4 +28,6 @@ class ContextualAttention(NetMethod):
 
     def predict(self, net: Any, image: Tensor, missing: Tensor, sketch: Tensor | None) -> Tensor:
         """See `NetMethod.predict`."""
-        return (net(2 * image - 1, missing).refined + 1) / 2  # type: ignore[no-any-return]
+        out = net(2 * image - 1, missing)
+        show_two_stages(out, image, missing)
+        return (out.refined + 1) / 2  # type: ignore[no-any-return]

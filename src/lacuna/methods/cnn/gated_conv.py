@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lacuna.methods.cnn.running import NetMethod
+from lacuna.methods.cnn.showing import show_two_stages
 from lacuna.progress import note
 
 if TYPE_CHECKING:
@@ -30,4 +31,6 @@ class GatedConv(NetMethod):
         """See `NetMethod.predict`."""
         if sketch is not None and not net.sketch:
             note("gated-conv: these weights have no sketch channel; the sketch was ignored")
-        return (net(2 * image - 1, missing, sketch).refined + 1) / 2  # type: ignore[no-any-return]
+        out = net(2 * image - 1, missing, sketch)
+        show_two_stages(out, image, missing)
+        return (out.refined + 1) / 2  # type: ignore[no-any-return]

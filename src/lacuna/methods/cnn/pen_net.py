@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lacuna.methods.cnn.running import NetMethod
+from lacuna.methods.cnn.showing import show_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,4 +28,8 @@ class PenNet(NetMethod):
 
     def predict(self, net: Any, image: Tensor, missing: Tensor, sketch: Tensor | None) -> Tensor:
         """See `NetMethod.predict`."""
-        return (net(2 * image - 1, missing).image + 1) / 2  # type: ignore[no-any-return]
+        out = net(2 * image - 1, missing)
+        for level, picture in reversed(list(enumerate(out.pyramid, 1))):
+            caption = f"The prediction at 1/{2**level} of the size."
+            show_tensor(f"level-{level}", (picture + 1) / 2, image, caption)
+        return (out.image + 1) / 2  # type: ignore[no-any-return]

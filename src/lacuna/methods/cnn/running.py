@@ -15,8 +15,10 @@ import numpy as np
 
 from lacuna import weights as registry
 from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, OptionError, WeightsNotFoundError
+from lacuna.methods.cnn.showing import collect_shown, frame_of, show, tell
 from lacuna.progress import note, report
-from lacuna.types import Aux, FloatImage, Hole, OnStep
+from lacuna.sizing import mirror, resize, shrink
+from lacuna.types import Aux, Explanation, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:
     import torch
@@ -106,6 +108,14 @@ class NetMethod:
             out = out.mean(axis=2, keepdims=True)
         return np.where(hole[..., None], out, image)
 
+    def explain(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> Explanation:
+        """See `lacuna.types.Explainable`: what the network saw, what happened inside, what it predicted."""
+        with collect_shown() as shown:
+            fill = self.fill(image, hole, aux=aux, seed=seed, on_step=on_step)
+        return Explanation(fill, tuple(shown.pictures.values()), tuple(shown.lines))
+
     def _run(
         self, image: FloatImage, hole: Hole, sketch: FloatImage | None, on_step: OnStep | None
     ) -> FloatImage:
@@ -116,12 +126,15 @@ class NetMethod:
         multiple = int(self.net.multiple)  # type: ignore[arg-type]
         colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         place = choose_device(self.device)
+        frame_of(height, width)
+        show("seen", lambda: colours, "What the network saw: the hole is empty.")
         inputs = [as_tensor(array, multiple, place) for array in (colours, hole[..., None], sketch)]
         with _watched(self.net, on_step), torch.inference_mode():
             try:
                 out = self._predict(inputs, self.precision)
                 if self.precision != "float32" and not bool(out.isfinite().all()):
                     note(f"{self.precision} overflowed in {self.NAME}; filled again in float32")
+                    frame_of(height, width)
                     out = self._predict(inputs, "float32")
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
@@ -131,6 +144,8 @@ class NetMethod:
                     ) from error
                 raise
         array = out[0, :, :height, :width].permute(1, 2, 0).float().clamp(0, 1).cpu().numpy()  # (H, W, 3)
+        show("prediction", lambda: array, "What the network predicted, before the known pixels are put back.")
+        tell(lambda: _faithfulness(array, colours, hole))
         return np.ascontiguousarray(array)
 
     def _predict(self, inputs: list[Any], precision: Precision) -> Tensor:
@@ -140,6 +155,11 @@ class NetMethod:
         dtype = getattr(torch, precision)
         with torch.autocast(image.device.type, dtype=dtype, enabled=precision != "float32"):
             return self.predict(self.net, image, hole, sketch)
+
+
+def _faithfulness(made: FloatImage, seen: FloatImage, hole: Hole) -> str:
+    off = 255 * np.abs(made - seen)[~hole]
+    return f"Known pixels were predicted within {np.median(off):.0f} of 255 levels, half of them."
 
 
 def choose_device(name: str) -> torch.device:
@@ -175,32 +195,9 @@ def as_tensor(array: Any, multiple: int, place: torch.device) -> Any:
     # 16 pixels at least: reflecting convolutions at 1/8 need two.
     below += multiple * (-(-max(16 - height - below, 0) // multiple))
     right += multiple * (-(-max(16 - width - right, 0) // multiple))
-    wide = np.pad(array, ((0, below), (0, right), (0, 0)), mode="symmetric").astype(np.float32)
+    wide = mirror(array, (height + below, width + right)).astype(np.float32)
     # (1, C, H', W'), channels last in memory as they came
     return torch.from_numpy(wide).permute(2, 0, 1)[None].to(place)
-
-
-def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:
-    """Return (H, W, C) of another size, [0, 1]."""
-    import cv2
-
-    smaller = size[0] * size[1] < image.shape[0] * image.shape[1]
-    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    out = cv2.resize(np.ascontiguousarray(image, np.float32), size[::-1], interpolation=way)
-    return np.asarray(out, np.float32).reshape(*size, -1).clip(0, 1)
-
-
-def shrink(
-    image: FloatImage, hole: Hole, sketch: FloatImage | None, scale: float
-) -> tuple[FloatImage, Hole, FloatImage | None]:
-    """Return the three at a smaller scale; known pixels at the rim of the hole are not darkened by it."""
-    height, width = hole.shape
-    size = max(1, int(height * scale)), max(1, int(width * scale))
-    known = resize((~hole)[..., None].astype(np.float32), size)
-    small = resize(image, size) / np.maximum(known, np.float32(1e-6))
-    missing = known[..., 0] < 0.5
-    shown: FloatImage = np.where(missing[..., None], np.float32(0), small.clip(0, 1)).astype(np.float32)
-    return shown, missing, None if sketch is None else resize(sketch, size)
 
 
 _local = threading.local()
