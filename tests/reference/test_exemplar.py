@@ -245,7 +245,7 @@ def test_a_fill_resembles_its_guide(
     undecided: tuple[np.ndarray, np.ndarray], value: float, start: bool
 ) -> None:
     image, hole = undecided
-    guide = Guide(np.full_like(image, value), start=start)
+    guide = Guide(Guide.blended(np.full_like(image, value), image, hole), start=start)
     fill = fill_patches(image, hole, guide=guide, effort=Effort(meld=False))
     inner = fill[24:40, 40:56]
     assert abs(float(inner.mean()) - value) < 0.05
@@ -263,6 +263,4 @@ def test_what_a_guide_holds_outside_the_hole_is_ignored(undecided: tuple[np.ndar
     image, hole = undecided
     guide = np.full_like(image, 0.85)
     other = np.where(hole[..., None], guide, 0).astype(np.float32)
-    assert np.array_equal(
-        fill_patches(image, hole, guide=Guide(guide)), fill_patches(image, hole, guide=Guide(other))
-    )
+    assert np.array_equal(Guide.blended(guide, image, hole), Guide.blended(other, image, hole))

@@ -60,29 +60,45 @@ class Guide:
 
     Parameters
     ----------
-    picture : (H, W, K), [0, 1]. Only what lies in the hole is used.
+    picture : (h, w, K), [0, 1], of any size, usually small: the whole picture, its hole filled somehow. It
+        is enlarged or shrunk to the size of each level.
     weights : how much a difference in the guide counts beside one in brightness, coarsest level first,
         0 to 1. Further levels take the last one.
-    blur : standard deviation in pixels by which picture and guide are blurred before they are compared: about
-        half of what a pixel of the guide covers, if it was enlarged.
     start : take the guide as the first fill of the coarsest level, instead of the onion peel.
     """
 
     picture: FloatImage
     weights: tuple[float, ...] = (1.0, 0.5, 0.25, 0.1)
-    blur: float = 3.0
     start: bool = True
 
+    @staticmethod
+    def blended(picture: FloatImage, image: FloatImage, hole: Hole, scale: float = 6.0) -> FloatImage:
+        """Return what a guide of the picture's size is as `picture`: put into the hole, and shrunk.
+
+        Parameters
+        ----------
+        picture : (H, W, K), [0, 1]. Only what lies in the hole is used.
+        image, hole : as given to `fill_patches`.
+        scale : pixels for one of the result; finer things than that are not compared.
+        """
+        whole = np.where(hole[..., None], picture, image)
+        height, width = (max(1, round(side / scale)) for side in hole.shape)
+        return _resized(whole, (height, width))
+
     def weight(self, depth: int) -> float:
-        """Return the weight of a level; the coarsest one has depth 0."""
+        """Return the weight on a level; the coarsest one has depth 0."""
         return self.weights[min(depth, len(self.weights) - 1)]
 
-    def over(self, image: FloatImage, hole: Hole) -> FloatImage:
-        """Return the guide in the hole and the picture around it, blurred as one: (H, W, K), [0, 1]."""
-        whole = np.where(hole[..., None], self.picture, image)
-        if self.blur > 0:
-            whole = cv2.GaussianBlur(whole, (0, 0), self.blur).reshape(image.shape)
-        return np.asarray(np.clip(whole, 0, 1), np.float32)
+    def at(self, shape: tuple[int, ...]) -> FloatImage:
+        """Return the picture in the size of a level, (H, W, K), [0, 1]."""
+        return _resized(self.picture, (shape[0], shape[1]))
+
+
+def _resized(picture: FloatImage, shape: tuple[int, int]) -> FloatImage:
+    shrink = picture.shape[0] >= shape[0]
+    how = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+    out = cv2.resize(picture, shape[::-1], interpolation=how).reshape(*shape, picture.shape[2])
+    return np.clip(out, 0, 1).astype(np.float32, copy=False)
 
 
 def fill_patches(
@@ -136,7 +152,7 @@ def fill_patches(
     if side < weights.side:
         note(f"no fully known patch of {weights.side} pixels to copy from: patches of {side} were used")
         weights = replace(weights, side=side)
-    levels = _levels(image, hole, allowed, side, effort.levels, guide)
+    levels = _levels(image, hole, allowed, side, effort.levels)
     stage = _coarse_to_fine(levels, weights, effort, guide, seed, on_step, watch)
     out = image.copy()
     out[hole] = stage.picture()[hole]
@@ -158,12 +174,14 @@ def _coarse_to_fine(
 
     def next_stage(k: int) -> Stage:
         share = scaled(on_step, sum(work[k + 1 :]) / sum(work), sum(work[k:]) / sum(work))
+        level = levels.pop()
         guidance = 0.0 if guide is None else guide.weight(coarsest - k)
-        return Stage(levels.pop(), weights, seed, share, guidance)
+        likeness = guide.at(level.hole.shape) if guide is not None and guidance > 0 else None
+        return Stage(level, weights, seed, share, likeness, guidance)
 
     stage = next_stage(coarsest)
-    if guide is not None and guide.start and stage.guide is not None:
-        stage.start_from_guide(stage.guide)
+    if guide is not None and guide.start:
+        stage.start_from_picture(guide.at(stage.hole.shape))
     else:
         stage.start_from_rim()
     _iterate(stage, coarsest, effort.iterations, effort)
@@ -200,15 +218,12 @@ def _side_that_fits(allowed: Hole, side: int) -> int | None:
     return None
 
 
-def _levels(
-    image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int | None, guide: Guide | None
-) -> list[Level]:
+def _levels(image: FloatImage, hole: Hole, allowed: Hole, side: int, wanted: int | None) -> list[Level]:
     """Return the pyramid, without levels so coarse that nothing is left to copy from."""
     count = wanted or pyramid.depth(float(distance_to_known(hole).max()), THICKNESS)
     while count > 1 and min(hole.shape) >> (count - 1) < MIN_SIDE:
         count -= 1
-    wide = None if guide is None else guide.over(image, hole)
-    levels = pyramid.build(image, hole, allowed, count, padding(side), wide)
+    levels = pyramid.build(image, hole, allowed, count, padding(side))
     while len(levels) > 1 and np.count_nonzero(matchable(levels[-1].sources, side)) < MIN_MATCHES:
         levels.pop()
     return levels

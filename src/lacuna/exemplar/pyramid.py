@@ -26,14 +26,12 @@ class Level:
     hole : (H, W). True is missing.
     sources : (H, W). True where a match may read.
     pad : pixels of padding on each side.
-    guide : (H, W, K), [0, 1], or None. What the whole picture may look like, hole included.
     """
 
     padded: NDArray[np.float32]
     hole: Hole
     sources: Hole
     pad: int
-    guide: FloatImage | None = None
 
     @property
     def planes(self) -> NDArray[np.float32]:
@@ -42,21 +40,13 @@ class Level:
         return self.padded[self.pad : self.pad + height, self.pad : self.pad + width]
 
     @staticmethod
-    def blank(hole: Hole, sources: Hole, planes: int, pad: int, guide: FloatImage | None = None) -> Level:
+    def blank(hole: Hole, sources: Hole, planes: int, pad: int) -> Level:
         """Return a level whose planes are to be set by the caller."""
         height, width = hole.shape
-        padded = np.zeros((height + 2 * pad, width + 2 * pad, planes), np.float32)
-        return Level(padded, hole, sources, pad, guide)
+        return Level(np.zeros((height + 2 * pad, width + 2 * pad, planes), np.float32), hole, sources, pad)
 
 
-def build(
-    image: FloatImage,
-    hole: Hole,
-    sources: Hole,
-    levels: int,
-    pad: int = 0,
-    guide: FloatImage | None = None,
-) -> list[Level]:
+def build(image: FloatImage, hole: Hole, sources: Hole, levels: int, pad: int = 0) -> list[Level]:
     """Return the levels, finest first.
 
     Parameters
@@ -64,7 +54,7 @@ def build(
     image : (H, W, K), [0, 1].
     hole, sources : (H, W); a source is never missing.
     levels : 1 or more.
-    pad, guide : see `Level`.
+    pad : see `Level`.
 
     Notes
     -----
@@ -73,7 +63,7 @@ def build(
     features are measured at the finest level and only subsampled (Newson et al. 2014, section 3.3): at coarse
     levels they still tell grass from sand where the colours no longer do.
     """
-    finest = Level.blank(hole, sources, image.shape[2] + TEXTURES, pad, guide)
+    finest = Level.blank(hole, sources, image.shape[2] + TEXTURES, pad)
     finest.planes[:, :, :-TEXTURES] = image
     finest.planes[:, :, -TEXTURES:] = texture(image, hole, 2 ** (levels - 1))
     finest.planes[hole] = 0
@@ -133,15 +123,6 @@ def _halve(level: Level) -> Level:
     half *= np.where(hole, 0, 1 / np.maximum(total, 1))[:, :, None].astype(np.float32)
     allowed = np.pad(level.sources, ((0, height % 2), (0, width % 2)), mode="edge")
     sources = allowed[0::2, 0::2] | allowed[1::2, 0::2] | allowed[0::2, 1::2] | allowed[1::2, 1::2]
-    guide = None if level.guide is None else _mean_of_four(level.guide)
-    coarse = Level.blank(hole, sources & ~hole, half.shape[2], level.pad, guide)
+    coarse = Level.blank(hole, sources & ~hole, half.shape[2], level.pad)
     coarse.planes[...] = half
     return coarse
-
-
-def _mean_of_four(image: FloatImage) -> FloatImage:
-    """Return a picture of half the size, the last row and column doubled where the size is odd."""
-    height, width = image.shape[:2]
-    even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    quads = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, -1)
-    return np.asarray(quads.mean(axis=(1, 3)), np.float32)

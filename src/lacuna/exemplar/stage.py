@@ -59,7 +59,8 @@ class Stage:
     weights : see there.
     seed : of the random search.
     on_step : asked for leave before each batch of work.
-    guidance : how much a difference in the guide counts beside one in brightness; 0 leaves the guide out.
+    guide : (H, W, K), [0, 1], or None. What the whole level may look like, hole included.
+    guidance : how much a difference in the guide counts beside one in brightness.
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class Stage:
         weights: Weights,
         seed: int,
         on_step: OnStep | None = None,
-        guidance: float = 0.0,
+        guide: FloatImage | None = None,
+        guidance: float = 1.0,
     ) -> None:
         self.weights, self.seed, self.on_step = weights, seed, on_step
         self.hole = level.hole
@@ -88,8 +90,7 @@ class Stage:
         self.colours = self.channels - TEXTURES
         self.scale = np.full(self.channels, 255, np.float32)
         self.scale[self.colours :] *= weights.texture
-        self.guide = level.guide
-        self.features = self._features(guidance)
+        self.features = self._features(guide, guidance)
         self.grid = (width, height, self.features.shape[2], weights.side)
         self.field = np.full(width * height, -1, np.int32)
         self.distance = np.full(width * height, kernels.FAR, np.int32)
@@ -127,10 +128,10 @@ class Stage:
             self.known = ~_mirrored(left, self.pad).ravel()
         self._guess(self.targets[self.field[self.targets] < 0])
 
-    def start_from_guide(self, guide: FloatImage) -> None:
-        """Fill the hole with the guide, (H, W, K); its roughness is that of the rim, by a membrane."""
+    def start_from_picture(self, picture: FloatImage) -> None:
+        """Fill the hole with a picture, (H, W, K); its roughness is that of the rim, by a membrane."""
         values = np.empty((len(self.missing), self.channels), np.float32)
-        values[:, : self.colours] = guide[self.hole]
+        values[:, : self.colours] = picture[self.hole]
         inside = self.planes[self.pad : -self.pad, self.pad : -self.pad, self.colours :]
         values[:, self.colours :] = fill_harmonic(np.ascontiguousarray(inside), self.hole)[self.hole]
         self._put(self.missing, values)
@@ -229,15 +230,15 @@ class Stage:
         self.field[pixels] = choices[rng.integers(0, len(choices), len(pixels))]
         self.distance[pixels] = kernels.FAR
 
-    def _features(self, guidance: float) -> NDArray[np.uint8]:
-        """Return what patches are compared by: the planes and, where it counts, the guide, in bytes."""
+    def _features(self, guide: FloatImage | None, guidance: float) -> NDArray[np.uint8]:
+        """Return what patches are compared by: the planes and, if there is one, the guide, in bytes."""
         features = self._to_bytes(self.planes)
-        if guidance == 0 or self.guide is None:
+        if guide is None:
             return features
         pad = self.pad
         wide = np.zeros((*features.shape[:2], self.channels + self.colours), np.uint8)
         wide[..., : self.channels] = features
-        wide[pad:-pad, pad:-pad, self.channels :] = self.guide * np.float32(255 * guidance) + np.float32(0.5)
+        wide[pad:-pad, pad:-pad, self.channels :] = guide * np.float32(255 * guidance) + np.float32(0.5)
         mirror_edges(wide, pad)
         return wide
 

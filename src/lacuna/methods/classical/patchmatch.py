@@ -128,7 +128,7 @@ class PatchMatch:
             image,
             hole,
             sources=aux.sources,
-            guide=None if aux.guide is None else Guide(aux.guide),
+            guide=None if aux.guide is None else Guide(Guide.blended(aux.guide, image, hole)),
             weights=Weights(side=self.patch, texture=self.texture, sharpness=self.sharpness),
             effort=Effort(self.levels, self.iterations, self.fine_iterations, self.membrane),
             seed=seed,
