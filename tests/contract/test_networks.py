@@ -39,10 +39,12 @@ every_network = pytest.mark.parametrize("name", SMALL)
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Tiny networks spend more time on starting threads than these save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LACUNA_THREADS", "1")
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -392,3 +394,26 @@ def test_without_a_collector_nothing_is_drawn() -> None:
     showing.show("a", never, "")
     showing.tell(never)
     showing.show_tensor("a", torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), "")
+
+
+def test_torch_works_on_as_many_threads_as_lacuna(
+    loaded: dict[str, Inpainter], make_picture: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, seen = loaded["lama"], []
+    plain = type(method._method).predict
+
+    def watched(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return plain(*given)
+
+    monkeypatch.setattr(type(method._method), "predict", watched)
+    before = torch.get_num_threads()
+    for count in (1, 3):
+        monkeypatch.setattr(running, "thread_count", lambda count=count: count)
+        method(make_picture(20, 27), some_hole(20, 27))
+        assert torch.get_num_threads() == before  # the program's own number is left alone
+    assert seen == [1, 3]
+    monkeypatch.undo()
+    monkeypatch.setenv("LACUNA_THREADS", "none")
+    with pytest.raises(errors.OptionError, match="LACUNA_THREADS"):
+        method(make_picture(20, 27), some_hole(20, 27))

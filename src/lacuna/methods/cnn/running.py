@@ -18,6 +18,7 @@ from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, Option
 from lacuna.methods.cnn.showing import collect_shown, frame_of, show, tell
 from lacuna.progress import note, report
 from lacuna.sizing import mirror, resize, shrink
+from lacuna.threads import thread_count
 from lacuna.types import Aux, Explanation, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class NetMethod:
         frame_of(height, width)
         show("seen", lambda: colours, "What the network saw: the hole is empty.")
         inputs = [as_tensor(array, multiple, place) for array in (colours, hole[..., None], sketch)]
-        with _watched(self.net, on_step), torch.inference_mode():
+        with _watched(self.net, on_step), torch_threads(), torch.inference_mode():
             try:
                 out = self._predict(inputs, self.precision)
                 if self.precision != "float32" and not bool(out.isfinite().all()):
@@ -155,6 +156,22 @@ class NetMethod:
         dtype = getattr(torch, precision)
         with torch.autocast(image.device.type, dtype=dtype, enabled=precision != "float32"):
             return self.predict(self.net, image, hole, sketch)
+
+
+@contextmanager
+def torch_threads() -> Iterator[None]:
+    """Let torch use as many threads as Lacuna does, in this thread; the last bits of a result go by it."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before == thread_count():
+        yield
+        return
+    torch.set_num_threads(thread_count())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _faithfulness(made: FloatImage, seen: FloatImage, hole: Hole) -> str:
