@@ -214,6 +214,27 @@ def test_half_precision_that_overflows_is_run_again(tmp_path: Path, make_picture
     assert any("overflowed" in note for note in half.notes)
 
 
+def test_an_overflow_that_an_activation_hides_is_found(tmp_path: Path, make_picture: Make) -> None:
+    """What is infinite inside becomes a plausible white behind tanh; float32 says something else."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        net = NETS["pen-net"](4)
+    with torch.no_grad():
+        first, _, last = net.head
+        for layer, size in ((first, 1e7), (last, 1e-9)):
+            layer.weight.abs_().mul_(size)
+            layer.bias.abs_().mul_(size)
+        net.up[0].bias.abs_().add_(1.0)
+    torch_io.save(net, tmp_path / "wild.safetensors")
+    picture, hole = make_picture(40, 52), some_hole(40, 52)
+    weights = {"weights": str(tmp_path / "wild.safetensors")}
+    full = checked(Inpainter("pen-net", options=weights), picture, hole)
+    half = checked(Inpainter("pen-net", options={**weights, "precision": "float16"}), picture, hole)
+    assert full.image[hole].max() < 250
+    assert np.array_equal(full.image, half.image)
+    assert any("float16 overflowed in pen-net; filled again in float32" in note for note in half.notes)
+
+
 def test_attention_too_large_for_memory_is_reduced_and_said(
     loaded: dict[str, Inpainter], make_picture: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
