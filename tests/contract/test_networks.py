@@ -39,10 +39,12 @@ every_network = pytest.mark.parametrize("name", SMALL)
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Tiny networks spend more time on starting threads than these save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LACUNA_THREADS", "1")
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +212,27 @@ def test_half_precision_that_overflows_is_run_again(tmp_path: Path, make_picture
     half = checked(Inpainter("pen-net", options={**weights, "precision": "float16"}), picture, hole)
     assert np.array_equal(full.image, half.image)
     assert any("overflowed" in note for note in half.notes)
+
+
+def test_an_overflow_that_an_activation_hides_is_found(tmp_path: Path, make_picture: Make) -> None:
+    """What is infinite inside becomes a plausible white behind tanh; float32 says something else."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        net = NETS["pen-net"](4)
+    with torch.no_grad():
+        first, _, last = net.head
+        first.weight.zero_()
+        first.bias.fill_(1e5)  # more than half precision can hold
+        last.weight.fill_(1.5e-7)
+        last.bias.zero_()
+    torch_io.save(net, tmp_path / "wild.safetensors")
+    picture, hole = make_picture(40, 52), some_hole(40, 52)
+    weights = {"weights": str(tmp_path / "wild.safetensors")}
+    full = checked(Inpainter("pen-net", options=weights), picture, hole)
+    half = checked(Inpainter("pen-net", options={**weights, "precision": "float16"}), picture, hole)
+    assert full.image[hole].max() < 250
+    assert np.array_equal(full.image, half.image)
+    assert any("float16 overflowed in pen-net; filled again in float32" in note for note in half.notes)
 
 
 def test_attention_too_large_for_memory_is_reduced_and_said(
@@ -392,3 +415,26 @@ def test_without_a_collector_nothing_is_drawn() -> None:
     showing.show("a", never, "")
     showing.tell(never)
     showing.show_tensor("a", torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), "")
+
+
+def test_torch_works_on_as_many_threads_as_lacuna(
+    loaded: dict[str, Inpainter], make_picture: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, seen = loaded["lama"], []
+    plain = type(method._method).predict
+
+    def watched(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return plain(*given)
+
+    monkeypatch.setattr(type(method._method), "predict", watched)
+    before = torch.get_num_threads()
+    for count in (1, 3):
+        monkeypatch.setattr(running, "thread_count", lambda count=count: count)
+        method(make_picture(20, 27), some_hole(20, 27))
+        assert torch.get_num_threads() == before  # the program's own number is left alone
+    assert seen == [1, 3]
+    monkeypatch.undo()
+    monkeypatch.setenv("LACUNA_THREADS", "none")
+    with pytest.raises(errors.OptionError, match="LACUNA_THREADS"):
+        method(make_picture(20, 27), some_hole(20, 27))

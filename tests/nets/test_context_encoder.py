@@ -49,3 +49,12 @@ def test_the_discriminators() -> None:
         assert RegionDiscriminator(side, 4)(torch.randn(2, 3, side, side)).shape == (2, 1)
     with pytest.raises(ValueError, match="64 or 128"):
         RegionDiscriminator(96)
+
+
+def test_gradients() -> None:
+    layer = ChannelwiseLinear(2, 3).double()
+    x = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda x, w, b: torch.func.functional_call(layer, {"weight": w, "bias": b}, x),
+        (x, layer.weight, layer.bias),
+    )

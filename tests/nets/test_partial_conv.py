@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from lacuna import torch_io
+from lacuna.nets import partial_conv
 from lacuna.nets.partial_conv import PartialConv2d, PartialConvUNet, count_valid
 
 
@@ -184,3 +185,46 @@ def test_the_published_size() -> None:
     assert net.channels == [3, 64, 128, 256, 512, 512, 512, 512]
     with pytest.raises(ValueError, match="levels is 3"):
         PartialConvUNet(4, 3)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("convention", ["authors", "port"])
+@pytest.mark.parametrize("kind", ["shared", "per channel", "one for the batch", "counted"])
+def test_its_own_gradient_is_the_recorded_one(
+    stride: int, convention: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = PartialConv2d(3, 4, 3, stride, 1, convention=convention).double()
+    x = torch.randn(2, 3, 7, 9, dtype=torch.float64, requires_grad=True)
+    channels = 3 if kind == "per channel" else 1
+    mask = (torch.rand(1 if kind == "one for the batch" else 2, channels, 7, 9) > 0.6).double()
+    counted = kind == "counted"
+
+    def run(x: Any, weight: Any, bias: Any) -> Any:
+        given = x * mask if counted else x
+        how = {"weight": weight, "bias": bias}
+        return torch.func.functional_call(
+            layer, how, (given, 3 * mask if counted else mask), {"counted": counted}
+        )[0]
+
+    inputs = (x, layer.weight, layer.bias)
+    assert torch.autograd.gradcheck(run, inputs)
+    slope = torch.randn_like(run(*inputs))
+    ours = torch.autograd.grad(run(*inputs), inputs, slope)
+    monkeypatch.setattr(partial_conv, "_trains", lambda *given: False)
+    for own, recorded in zip(ours, torch.autograd.grad(run(*inputs), inputs, slope), strict=True):
+        torch.testing.assert_close(own, recorded)
+
+
+def test_gradients_reach_only_what_wants_them() -> None:
+    layer = PartialConv2d(3, 4, 3, padding=1, bias=False)
+    x, mask = torch.randn(1, 3, 6, 6), torch.ones(1, 1, 6, 6)
+    layer(x, mask)[0].sum().backward()
+    assert layer.weight.grad is not None
+    frozen = PartialConv2d(3, 4, 3, padding=1).requires_grad_(False)
+    x.requires_grad_()
+    frozen(x, mask)[0].sum().backward()
+    assert x.grad is not None
+    with torch.autocast("cpu", torch.bfloat16):
+        y = layer(x, mask)[0]
+    assert y.dtype == torch.bfloat16
+    y.float().sum().backward()
