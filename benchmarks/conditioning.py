@@ -4,8 +4,8 @@
 
     python benchmarks/conditioning.py
 
-The denoiser is exact, so what is off is the conditioning. Errors are root mean squares in units of the standard
-error of 20,000 samples: about 1 is chance. Writes bench-output/conditioning.md and a plot beside it.
+The denoiser is exact, so what is off is the conditioning. Errors are root mean squares in units of the
+standard error of 20,000 samples: about 1 is chance. Writes bench-output/conditioning.md and a plot beside it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def plot(found: list[Row], path: Path) -> None:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="11"><rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">calls of the network (logarithmic)</text>',
+        f'<text x="{width / 2}" y="{height - 8}">calls of the network (logarithmic)</text>',
         '<text x="8" y="16">error of the mean, standard errors</text>',
         f'<path d="M{pad} {pad / 2}V{height - pad}H{width - 10}" fill="none" stroke="#888"/>',
     ]

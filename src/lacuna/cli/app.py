@@ -16,13 +16,16 @@ from typer.main import get_command
 
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
+from lacuna.cli.augment import augment
 from lacuna.cli.compare import compare
+from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
 from lacuna.cli.explain import explain
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.study import study
+from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
 from lacuna.cli.weights import app as weights
 
@@ -38,7 +41,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, explain, verify, methods, evaluate):
+for _command in (
+    inpaint,
+    remove,
+    outpaint,
+    straighten,
+    stitch,
+    augment,
+    explain,
+    compare,
+    verify,
+    methods,
+    evaluate,
+):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,7 +84,8 @@ Sketch = Annotated[
     typer.Option(
         "--sketch",
         metavar="LINES",
-        help="White lines on black that the fill should follow; for [bold]gated-conv[/].",
+        help="White lines on black that the fill should follow, or a mask expression such as "
+        "[bold]strokes:lines.txt[/]; for [bold]gated-conv[/].",
         rich_help_panel=_FILL,
     ),
 ]
@@ -160,12 +162,49 @@ Quality = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=_OUT)
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what was found; fill and write nothing.", rich_help_panel=_OUT),
+]
+Preview = Annotated[
+    str | None,
+    typer.Option(
+        "--preview",
+        metavar="FILE",
+        help="Also write a picture of what was found, marked, before it is filled.",
+        rich_help_panel=_OUT,
+    ),
+]
 MaxPixels = Annotated[
     int | None,
     typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more pixels; 0 for no limit."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, errors included.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+SamEncoder = Annotated[
+    str | None,
+    typer.Option(
+        "--sam-encoder",
+        metavar="ONNX",
+        help="Let clicks be answered by Segment Anything: its encoder; see docs/masks.md.",
+        rich_help_panel=_HOLE,
+    ),
+]
+SamDecoder = Annotated[
+    str | None,
+    typer.Option("--sam-decoder", metavar="ONNX", help="And its decoder.", rich_help_panel=_HOLE),
+]
+
+
+def sam(encoder: str | None, decoder: str | None) -> AbstractContextManager[None]:
+    """Return a context in which clicks use these files, if they are given."""
+    if encoder is None and decoder is None:
+        return nullcontext()
+    from lacuna.masks.sam import both, load_sam, using
+
+    return using(load_sam(*both(encoder, decoder)))
 
 
 def one_stdin(*names: str | None) -> None:
@@ -230,8 +269,8 @@ def pairs(values: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def default_output(image: str) -> str:
-    """Return the name of the output when none is given.
+def default_output(image: str, word: str = "filled") -> str:
+    """Return the name of the output when none is given: the picture's with a word before its ending.
 
     Formats that can only be read become PNG.
 
@@ -246,4 +285,4 @@ def default_output(image: str) -> str:
         return STREAM
     path = Path(image)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES else ".png"
-    return str(path.with_name(f"{path.stem}.filled{suffix}"))
+    return str(path.with_name(f"{path.stem}.{word}{suffix}"))
