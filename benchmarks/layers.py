@@ -65,6 +65,7 @@ class Layer(NamedTuple):
     x: torch.Tensor
     mask: torch.Tensor
     whole: torch.Tensor
+    counts: torch.Tensor
 
     @staticmethod
     def on(device: torch.device, layout: torch.memory_format = torch.contiguous_format) -> Layer:
@@ -73,7 +74,7 @@ class Layer(NamedTuple):
         x = torch.randn(1, 64, 256, 256, device=device).contiguous(memory_format=layout)
         mask = (F.interpolate(torch.rand(1, 1, 16, 16, device=device), 256) > 0.3).float()
         whole = mask.expand(-1, 64, -1, -1).contiguous(memory_format=layout)
-        return Layer(layer, x.requires_grad_(), mask, whole)
+        return Layer(layer, x.requires_grad_(), mask, whole, 64 * mask)
 
     def plain(self) -> torch.Tensor:
         """Convolve without any mask."""
@@ -93,6 +94,9 @@ class Layer(NamedTuple):
             "plain convolution": self.plain,
             "partial, shared mask": lambda: self.layer(self.x, self.mask)[0],
             "partial, mask per channel": lambda: self.layer(self.x, self.whole)[0],
+            "partial, mask of counts, as in the U-Net": lambda: self.layer(self.x, self.counts, counted=True)[
+                0
+            ],
             "partial, counted by a convolution with ones": self.naive,
         }
         if compiled:
