@@ -160,6 +160,19 @@ Quality = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=_OUT)
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what was found; fill and write nothing.", rich_help_panel=_OUT),
+]
+Preview = Annotated[
+    str | None,
+    typer.Option(
+        "--preview",
+        metavar="FILE",
+        help="Also write a picture of what was found, marked, before it is filled.",
+        rich_help_panel=_OUT,
+    ),
+]
 MaxPixels = Annotated[
     int | None,
     typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more pixels; 0 for no limit."),
@@ -230,8 +243,8 @@ def pairs(values: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def default_output(image: str) -> str:
-    """Return the name of the output when none is given.
+def default_output(image: str, word: str = "filled") -> str:
+    """Return the name of the output when none is given: the picture's with a word before its ending.
 
     Formats that can only be read become PNG.
 
@@ -246,4 +259,4 @@ def default_output(image: str) -> str:
         return STREAM
     path = Path(image)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES else ".png"
-    return str(path.with_name(f"{path.stem}.filled{suffix}"))
+    return str(path.with_name(f"{path.stem}.{word}{suffix}"))

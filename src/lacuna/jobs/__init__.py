@@ -1,0 +1,10 @@
+"""Whole tasks that people have: find what is to be filled, say so, fill it.
+
+Every job has two halves. The first finds out what is missing and returns a `Found`: the picture as it is to
+be filled, the hole, and words that say what was found and how sure that is. The second is `Found.fill`, which
+is the same for all jobs. Nothing is filled before the caller has seen what was found.
+"""
+
+from lacuna.jobs.found import Found
+
+__all__ = ["Found"]
