@@ -17,6 +17,7 @@ from typer.main import get_command
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.compare import compare
+from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
 from lacuna.cli.explain import explain
 from lacuna.cli.inpaint import inpaint
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, compare, explain, verify, methods, evaluate):
+for _command in (inpaint, remove, outpaint, explain, compare, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

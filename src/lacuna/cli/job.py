@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +67,18 @@ class Orders:
         return Inpainter(self.method, options=options.pairs(self.settings))
 
 
-def finish(found: Found, orders: Orders, filler: Inpainter | None = None) -> int:
+def finish(
+    found: Found,
+    orders: Orders,
+    filler: Inpainter | None = None,
+    also: Callable[[Result], tuple[str, dict[str, Any]]] | None = None,
+) -> int:
     """Say what was found, fill it, write it, say what came of it; return the exit code.
 
     Parameters
     ----------
     filler : the method if it is loaded already.
+    also : what else is to be said of a result, in words and as facts.
     """
     quiet = orders.quiet or orders.as_json
     for words in found.words:
@@ -91,10 +97,12 @@ def finish(found: Found, orders: Orders, filler: Inpainter | None = None) -> int
         )
     if result.changed_outside and not found.feather:
         return _not_sacred(result, as_json=orders.as_json)
+    words, facts = also(result) if also is not None else ("", {})
     saved = result.save(targets.opened(orders.target), overwrite=orders.overwrite, quality=orders.quality)
     if orders.as_json:
-        render.emit(facts_of(found, orders) | outcome(result, saved, orders.target))
+        render.emit(facts_of(found, orders) | outcome(result, saved, orders.target) | facts)
     else:
+        render.say(words, quiet=orders.quiet or not words)
         tell(result, saved, orders.target, quiet=orders.quiet)
     return exits.OK
 

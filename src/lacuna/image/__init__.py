@@ -8,6 +8,7 @@ give back what came in. Pillow, OpenCV, tifffile and jpeglib are imported when a
 from lacuna.image.container import DEFAULT_MAX_PIXELS
 from lacuna.image.picture import Picture
 from lacuna.image.reading import open_image
+from lacuna.image.resizing import on_canvas
 from lacuna.image.verify import Verification, count_changed, verify_files
 from lacuna.image.writing import Saved, save_image
 
@@ -17,6 +18,7 @@ __all__ = [
     "Saved",
     "Verification",
     "count_changed",
+    "on_canvas",
     "open_image",
     "save_image",
     "verify_files",

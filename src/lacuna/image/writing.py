@@ -33,6 +33,8 @@ SUFFIXES = {
     ".dib": "BMP",
 }
 
+_SIZE = "the picture has another size now"
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -95,7 +97,7 @@ def save_image(
     except MemoryError as error:
         raise DeviceOutOfMemoryError(f"memory ran out while the {name} file was written") from error
     changed = _changed(before, again, hole)
-    notes += _told(name, changed, before, again)
+    notes += _told(name, changed, before, again, anew=any(_SIZE in note for note in notes))
     if path is not None:
         delivery.write_file(path, data)
     else:
@@ -184,6 +186,10 @@ def _encode_jpeg(
 ) -> tuple[bytes, tuple[str, ...]]:
     """Keep every block that did not change; where that cannot be, encode anew and say why."""
     why = f"quality {quality} was asked for" if quality is not None else jpeg_blocks.why_not(container)
+    if why is None and container.parsed is not None:
+        frame = container.parsed.frame
+        if pixels.shape[:2] != (frame.height, frame.width):
+            why = _SIZE
     if why is None:
         old = contiguous(stored(before.pixels, container.orientation))
         changed = differing(old, pixels)
@@ -260,9 +266,11 @@ def _changed(before: Picture, again: Picture, hole: Hole) -> int:
     return compare(before, again, hole).changed
 
 
-def _told(name: str, changed: int, before: Picture, again: Picture) -> tuple[str, ...]:
+def _told(name: str, changed: int, before: Picture, again: Picture, *, anew: bool) -> tuple[str, ...]:
     notes = []
-    if changed and name == "JPEG":
+    if changed and name == "JPEG" and anew:
+        notes.append(f"{changed} known pixels differ slightly in the decoded JPEG; a .png or .tif keeps them")
+    elif changed and name == "JPEG":
         notes.append(
             f"{changed} known pixels differ slightly in the decoded file: those in or next to a block of the "
             "hole (JPEG codes 8x8 blocks and spreads colour over their borders)"

@@ -6,5 +6,7 @@ is the same for all jobs. Nothing is filled before the caller has seen what was 
 """
 
 from lacuna.jobs.found import Found
+from lacuna.jobs.outpaint import outpaint
+from lacuna.jobs.remove import remove
 
-__all__ = ["Found"]
+__all__ = ["Found", "outpaint", "remove"]
