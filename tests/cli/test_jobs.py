@@ -81,3 +81,35 @@ def test_what_cannot_be_is_one_line(
     assert words in ran.err
     assert len(ran.err.splitlines()) == 1
     assert scene.files == before
+
+
+def test_straighten_says_what_it_found(lacuna: Callable[..., Any], scene: Any) -> None:
+    out = scene.path("out.png")
+    ran = lacuna("straighten", scene.path("photo.png"), "--angle", "5", "-o", out, "--json")
+    assert ran.json["found"] == {"angle": 5.0, "crop": False}
+    assert ran.json["width"] > 56
+    corners = ["--corners", "5,5", "50,3", "52,36", "4,35"]
+    ran = lacuna("straighten", scene.path("photo.png"), *corners, "-o", out, "--overwrite")
+    assert ran.code == 0
+    assert "the four corners become a rectangle" in ran.err
+    ran = lacuna("straighten", scene.path("photo.png"), "--angle", "5", "--crop", "-o", out, "--overwrite")
+    assert "cut to the largest full rectangle" in ran.err
+    assert scene.read("out.png").shape[0] < 40
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--angle", "90"], 13, "from -45 to 45"),
+        (["--angle", "auto"], 11, "the tilt cannot be told"),
+        (["--corners", "1,1", "2", "3,3", "4,4"], 13, "expected x,y"),
+        (["--corners", "1,1", "2,2"], 13, "expected x,y"),
+    ],
+)
+def test_a_turn_that_cannot_be(
+    lacuna: Callable[..., Any], scene: Any, args: list[str], code: int, words: str
+) -> None:
+    ran = lacuna("straighten", scene.path("photo.png"), *args, "-o", scene.path("out.png"))
+    assert ran.code == code
+    assert words in ran.err
+    assert "out.png" not in scene.files

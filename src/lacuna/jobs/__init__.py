@@ -8,5 +8,6 @@ is the same for all jobs. Nothing is filled before the caller has seen what was 
 from lacuna.jobs.found import Found
 from lacuna.jobs.outpaint import outpaint
 from lacuna.jobs.remove import remove
+from lacuna.jobs.straighten import straighten
 
-__all__ = ["Found", "outpaint", "remove"]
+__all__ = ["Found", "outpaint", "remove", "straighten"]
