@@ -113,3 +113,19 @@ def test_a_turn_that_cannot_be(
     assert ran.code == code
     assert words in ran.err
     assert "out.png" not in scene.files
+
+
+def test_augment_says_what_it_will_do_and_did(lacuna: Callable[..., Any], scene: Any, tmp_path: Any) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/photo.png").write_bytes((scene.folder / "photo.png").read_bytes())
+    (tmp_path / "in/bad.png").write_bytes(b"no")
+    command = ["augment", tmp_path / "in", "-o", tmp_path / "out", "-n", "2", "--method", "telea"]
+    ran = lacuna(*command, "--dry-run", "--preview", tmp_path / "look.png")
+    assert ran.err.splitlines()[0] == "2 pictures × 2 variations = 4; taken out: blobs:0.02-0.25"
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "look.png").exists()
+    ran = lacuna(*command, "--json")
+    assert (ran.code, ran.json["counts"]) == (0, {"made": 2, "failed": 2})
+    ran = lacuna(*command)
+    assert (ran.code, "--resume" in ran.err) == (50, True)
+    assert "2 made, 2 failed" in lacuna(*command, "--resume").err

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
+from lacuna.cli.augment import augment
 from lacuna.cli.compare import compare
 from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, remove, outpaint, straighten, explain, compare, verify, methods, evaluate):
+for _command in (inpaint, remove, outpaint, straighten, augment, explain, compare, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

@@ -5,9 +5,10 @@ be filled, the hole, and words that say what was found and how sure that is. The
 is the same for all jobs. Nothing is filled before the caller has seen what was found.
 """
 
+from lacuna.jobs.augment import Augmented, AugmentPlan, augment
 from lacuna.jobs.found import Found
 from lacuna.jobs.outpaint import outpaint
 from lacuna.jobs.remove import remove
 from lacuna.jobs.straighten import straighten
 
-__all__ = ["Found", "outpaint", "remove", "straighten"]
+__all__ = ["AugmentPlan", "Augmented", "Found", "augment", "outpaint", "remove", "straighten"]
