@@ -21,9 +21,11 @@ Masks = Annotated[
     str | None,
     typer.Option(
         "--masks",
-        metavar="DIR",
-        help="Masks with the stems of the pictures, white is missing. Folders in it (narrow, wide, …) are "
-        "kinds of holes with a table each.",
+        metavar="MASKS",
+        help="A folder of masks with the stems of the pictures, white is missing; folders in it (narrow, "
+        "wide, …) are kinds of holes with a table each. Or kinds of random masks, as in "
+        "[bold]irregular:.1-.2,wide[/]; or a mask expression; or the manifest.json of "
+        "[bold]lacuna mask dataset[/].",
         rich_help_panel=_DATA,
     ),
 ]

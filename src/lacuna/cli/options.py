@@ -83,7 +83,8 @@ Sketch = Annotated[
     typer.Option(
         "--sketch",
         metavar="LINES",
-        help="White lines on black that the fill should follow; for [bold]gated-conv[/].",
+        help="White lines on black that the fill should follow, or a mask expression such as "
+        "[bold]strokes:lines.txt[/]; for [bold]gated-conv[/].",
         rich_help_panel=_FILL,
     ),
 ]

@@ -73,6 +73,19 @@ def find_cases(images: Path, masks: Path, *, allow_unmatched: bool = False) -> t
     return sorted(cases), notes
 
 
+def list_pictures(images: Path) -> list[Path]:
+    """Return the pictures of a folder, relative to it, without files that are named as masks.
+
+    Raises
+    ------
+    ImageError : no picture, or no such folder.
+    """
+    found = [path for path in _files(images, "images", ImageError) if not _is_mask_name(path)]
+    if not found:
+        raise ImageError(f"no pictures in {images}; expected files that end in {', '.join(SUFFIXES)}")
+    return found
+
+
 def _files(folder: Path, what: str, error: type[ImageError] | type[MaskError]) -> list[Path]:
     if not folder.is_dir():
         raise error(f"the folder of {what}, {folder}, does not exist")

@@ -13,9 +13,9 @@ from typing import Any
 
 from lacuna.errors import ConfigError, OutputError
 
-HEADER, ROWS, FILLS = "run.json", "rows.jsonl", "fills"
+HEADER, ROWS, FILLS, MASKS = "run.json", "rows.jsonl", "fills", "masks"
 TABLES = ("rows.csv", "summary.csv", "tables.md", "report.html")
-MUST_AGREE = ("version", "images", "masks", "cases", "seed", "figures", "lpips", "options")
+MUST_AGREE = ("version", "images", "masks", "cases", "seed", "figures", "lpips", "options", "mask_spec")
 """What two parts of one run have in common; methods may be added."""
 
 Row = dict[str, Any]
@@ -139,7 +139,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _resumed(path: Path, header: Mapping[str, Any]) -> tuple[list[Row], Mapping[str, Any]]:
     run = load_run(path)
-    other = [name for name in MUST_AGREE if run.header.get(name) != header[name] and name != "options"]
+    other = [name for name in MUST_AGREE if run.header.get(name) != header.get(name) and name != "options"]
     ours, theirs = header["options"], run.header.get("options", {})
     other += [f"options of {m}" for m in header["methods"] if m in theirs and theirs[m] != ours[m]]
     if other:
@@ -163,5 +163,6 @@ def _read_rows(path: Path) -> list[Row]:
 def _clear(path: Path) -> None:
     for name in (HEADER, ROWS, *TABLES):
         (path / name).unlink(missing_ok=True)
-    if (path / FILLS).is_dir() and not (path / FILLS).is_symlink():
-        shutil.rmtree(path / FILLS)
+    for name in (FILLS, MASKS):
+        if (path / name).is_dir() and not (path / name).is_symlink():
+            shutil.rmtree(path / name)

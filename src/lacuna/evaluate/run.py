@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from lacuna import __version__, registry
 from lacuna.errors import LacunaError, OptionError, OutputError
 from lacuna.evaluate.cases import Case, find_cases
+from lacuna.evaluate.drawn import mask_source
 from lacuna.evaluate.environment import describe
 from lacuna.evaluate.folder import FILLS, Ledger, Row, Run, load_run, open_ledger
 from lacuna.evaluate.pool import Job, run_jobs
@@ -99,10 +100,12 @@ def evaluate(
 
     Parameters
     ----------
-    images, masks : folders; see `lacuna.evaluate.cases.find_cases`. White is missing.
+    images : folder of pictures.
+    masks : folder (`lacuna.evaluate.cases.find_cases`), white is missing; or what
+        `lacuna.evaluate.drawn.mask_source` takes: random kinds, an expression, a set of masks.
     methods, options : see `parse_methods`.
     output : folder for rows, fills and, later, tables and report.
-    seed : handed to every method with every picture.
+    seed : handed to every method with every picture; of random masks too.
     workers : processes at once. Seconds of methods that run side by side are longer than alone.
     time_limit : seconds for one fill; beyond it the process is killed and the row says so.
     lpips : weights; None takes what is found, and ``on_note`` hears when that is nothing.
@@ -124,19 +127,21 @@ def evaluate(
     """
     _check(seed, workers, time_limit)
     entries = parse_methods(methods, options)
-    cases, left_out = find_cases(Path(images), Path(masks), allow_unmatched=allow_unmatched)
     scorer = Scorer(lpips)
-    for words in left_out:
-        on_note(f"left out: {words}")
-    for figure, why in scorer.skipped.items():
-        on_note(f"{figure} is left out: {why}")
-    header = _header(Path(images), Path(masks), cases, entries, seed, workers, time_limit, scorer)
-    ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
+    with mask_source(os.fspath(masks), Path(images), seed) as source:
+        cases, left_out = find_cases(Path(images), source.folder, allow_unmatched=allow_unmatched)
+        left_out = [f"left out: {words}" for words in left_out]
+        for words in (*source.notes, *left_out, *scorer.left_out):
+            on_note(words)
+        header = _header(Path(images), source.folder, cases, entries, seed, workers, time_limit, scorer)
+        header |= source.facts(Path(output))
+        ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
+        holes = source.keep(Path(output))
     missing = {entry.label: registry.get(entry.method).missing() for entry in entries}
     for label, reason in missing.items():
         if reason is not None:
             on_note(f"{label} cannot run here: {reason}")
-    bench = _Bench(Path(images), Path(masks), Path(output), seed, workers, scorer, ledger)
+    bench = _Bench(Path(images), holes, Path(output), seed, workers, scorer, ledger)
     jobs = [
         bench.job(case, entry)
         for entry in entries
@@ -224,7 +229,7 @@ def _header(
     workers: int,
     time_limit: float,
     scorer: Scorer,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     listed = hashlib.sha256()
     for case in cases:
         for path in (images / case.image, masks / case.mask):

@@ -48,6 +48,11 @@ class Scorer:
             self.skipped["lpips"] = str(error)
         self.figures = [name for name in metrics.FACTS if name not in self.skipped]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Return what is to be said of the figures that are skipped."""
+        return [f"{figure} is left out: {why}" for figure, why in self.skipped.items()]
+
     def score(self, image: Path, mask: Path, fill: Path) -> tuple[dict[str, float], dict[str, str]]:
         """Return the figures of a fill, and why single ones are missing (a picture too small, for instance).
 
