@@ -129,3 +129,14 @@ def test_augment_says_what_it_will_do_and_did(lacuna: Callable[..., Any], scene:
     ran = lacuna(*command)
     assert (ran.code, "--resume" in ran.err) == (50, True)
     assert "2 made, 2 failed" in lacuna(*command, "--resume").err
+
+
+def test_segment_anything_needs_both_files(lacuna: Callable[..., Any], scene: Any) -> None:
+    command = [scene.path("photo.png"), "--sam-encoder", scene.path("encoder.onnx")]
+    for name, *rest in (["remove", "--click", "5,5"], ["inpaint", "--mask", "click:5,5"]):
+        ran = lacuna(name, *command, *rest, "-o", scene.path("out.png"))
+        assert ran.code == 30
+        assert "the decoder is missing" in ran.err
+    ran = lacuna("mask", "draw", *command, "click:5,5", "-o", scene.path("out.png"))
+    assert ran.code == 30
+    assert "out.png" not in scene.files

@@ -48,6 +48,8 @@ def remove(
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    sam_encoder: options.SamEncoder = None,
+    sam_decoder: options.SamDecoder = None,
     method: options.Method = "auto",
     option: options.Settings = None,
     seed: options.Seed = 0,
@@ -72,14 +74,15 @@ def remove(
     orders.check()
     from lacuna import jobs
 
-    found = jobs.remove(
-        options.source(image),
-        boxes=box or (),
-        clicks=click or (),
-        mask=None if mask is None else options.mask(mask),
-        dilate=dilate,
-        **options.limit(max_pixels),
-    )
+    with options.sam(sam_encoder, sam_decoder):
+        found = jobs.remove(
+            options.source(image),
+            boxes=box or (),
+            clicks=click or (),
+            mask=None if mask is None else options.mask(mask),
+            dilate=dilate,
+            **options.limit(max_pixels),
+        )
     return job.finish(found, orders)
 
 

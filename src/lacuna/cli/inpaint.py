@@ -21,6 +21,8 @@ def inpaint(
     dilate: options.Dilate = 0,
     invert: options.Invert = False,
     resize_mask: options.ResizeMask = False,
+    sam_encoder: options.SamEncoder = None,
+    sam_decoder: options.SamDecoder = None,
     method: options.Method = "auto",
     option: options.Settings = None,
     seed: options.Seed = 0,
@@ -62,7 +64,7 @@ def inpaint(
         how["sketch"] = options.source(sketch)
     if guide is not None:
         how["guide"] = options.source(guide)
-    with render.progress(quiet=quiet) as on_step:
+    with options.sam(sam_encoder, sam_decoder), render.progress(quiet=quiet) as on_step:
         result = filler.run(options.source(image), drawn, on_step=on_step, **how)
     if result.changed_outside and not feather:
         return _not_sacred(result, as_json=as_json)

@@ -33,6 +33,8 @@ def draw(
     dilate: options.Dilate = 0,
     invert: options.Invert = False,
     resize_mask: options.ResizeMask = False,
+    sam_encoder: options.SamEncoder = None,
+    sam_decoder: options.SamDecoder = None,
     overwrite: options.Overwrite = False,
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
@@ -49,14 +51,15 @@ def draw(
     from lacuna.masks import to_hole
 
     picture = open_image(options.source(image), **options.limit(max_pixels))
-    hole, notes = to_hole(
-        options.mask(mask),
-        picture.shape,
-        picture=picture,
-        dilate=dilate,
-        invert=invert,
-        resize=resize_mask,
-    )
+    with options.sam(sam_encoder, sam_decoder):
+        hole, notes = to_hole(
+            options.mask(mask),
+            picture.shape,
+            picture=picture,
+            dilate=dilate,
+            invert=invert,
+            resize=resize_mask,
+        )
     drawn = open_image(hole.astype(np.uint8) * np.uint8(255))
     kind = "PNG" if output == options.STREAM else None
     save_image(drawn, targets.opened(output), hole=np.ones_like(hole), format=kind, overwrite=overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,6 +181,30 @@ MaxPixels = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, errors included.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+SamEncoder = Annotated[
+    str | None,
+    typer.Option(
+        "--sam-encoder",
+        metavar="ONNX",
+        help="Let clicks be answered by Segment Anything: its encoder; see docs/masks.md.",
+        rich_help_panel=_HOLE,
+    ),
+]
+SamDecoder = Annotated[
+    str | None,
+    typer.Option("--sam-decoder", metavar="ONNX", help="And its decoder.", rich_help_panel=_HOLE),
+]
+
+
+def sam(encoder: str | None, decoder: str | None) -> AbstractContextManager[None]:
+    """Return a context in which clicks use these files, if they are given."""
+    if encoder is None and decoder is None:
+        return nullcontext()
+    from lacuna.masks.sam import both, load_sam, using
+
+    return using(load_sam(*both(encoder, decoder)))
 
 
 def one_stdin(*names: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lacuna.errors import MaskError
 from lacuna.image import Picture
+from lacuna.masks import sam
 from lacuna.masks.shape import filled
 from lacuna.masks.sources import needed, units
 from lacuna.masks.values import Drawn, Mask
@@ -37,11 +38,13 @@ class Click(Mask):
     points : (x, y) on the object. May be empty if there is a box.
     without : (x, y) that do not belong to it.
     within : x, y, width, height around the object.
+    model : Segment Anything, if it is to be used; None: what `lacuna.masks.sam.current` says.
     """
 
     points: tuple[Point, ...]
     without: tuple[Point, ...] = ()
     within: Rectangle | None = None
+    model: sam.Sam | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.points and self.within is None:
@@ -65,17 +68,30 @@ class Click(Mask):
         for x, y in (*self.points, *self.without):
             if not (0 <= x < shape[1] and 0 <= y < shape[0]):
                 raise MaskError(f"{self}: the point {x:g},{y:g} is outside the {shape[1]}x{shape[0]} picture")
-        hole = _Search(self, picture).run()
+        model = self.model or sam.current()
+        how = ""
+        if model is None:
+            hole = _Search(self, picture).run()
+        else:
+            hole, sure = model.select(picture, self.points, self.without, self.within)
+            sam.check_found(hole, self)
+            how = f"Segment Anything ({model.encoder.path.name}) is {sure:.2f} sure"
         share = float(hole.mean())
         if share > 0.9:
             raise MaskError(
                 f"{self} would take {100 * share:.0f} % of the picture; click on something smaller, put a "
                 "box around it (@x,y,width,height) or say what does not belong to it (;-x,y)"
             )
-        return hole, (f"{self} selected {int(hole.sum())} pixels, {100 * share:.1f} % of the picture",)
+        told = f"{self} selected {int(hole.sum())} pixels, {100 * share:.1f} % of the picture"
+        return hole, (told, how) if how else (told,)
 
 
-def click(*points: Point, without: Sequence[Point] = (), within: Rectangle | None = None) -> Mask:
+def click(
+    *points: Point,
+    without: Sequence[Point] = (),
+    within: Rectangle | None = None,
+    model: sam.Sam | None = None,
+) -> Mask:
     """Return the object under some points: for things that stand out from a plain background.
 
     Parameters
@@ -83,6 +99,7 @@ def click(*points: Point, without: Sequence[Point] = (), within: Rectangle | Non
     points : (x, y) on the object; every part of it that is not connected needs one.
     without : (x, y) that do not belong to it.
     within : x, y, width, height of a box around the object; a box alone will do.
+    model : Segment Anything (`lacuna.masks.sam.load_sam`), which finds objects on any background.
 
     Raises
     ------
@@ -104,7 +121,7 @@ def click(*points: Point, without: Sequence[Point] = (), within: Rectangle | Non
     click:120,80;-20,20@100,60,80,80
     """
     near = tuple((float(x), float(y)) for x, y in points)
-    return Click(near, tuple((float(x), float(y)) for x, y in without), within)
+    return Click(near, tuple((float(x), float(y)) for x, y in without), within, model)
 
 
 class _Search:
