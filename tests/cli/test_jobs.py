@@ -140,3 +140,11 @@ def test_segment_anything_needs_both_files(lacuna: Callable[..., Any], scene: An
     ran = lacuna("mask", "draw", *command, "click:5,5", "-o", scene.path("out.png"))
     assert ran.code == 30
     assert "out.png" not in scene.files
+
+
+def test_stitch_names_what_does_not_overlap(lacuna: Callable[..., Any], scene: Any) -> None:
+    ran = lacuna("stitch", scene.path("photo.png"), scene.path("mask.png"), "-o", scene.path("out.png"))
+    assert ran.code == 11
+    assert "no overlap is found between" in ran.err
+    assert lacuna("stitch", scene.path("photo.png"), "-o", scene.path("out.png")).code == 13
+    assert "out.png" not in scene.files

@@ -25,7 +25,7 @@ from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.study import study
-from lacuna.cli.turn import straighten
+from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
 from lacuna.cli.weights import app as weights
 
@@ -41,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, remove, outpaint, straighten, augment, explain, compare, verify, methods, evaluate):
+for _command in (inpaint, remove, outpaint, straighten, stitch, augment, explain, compare, verify, methods, evaluate):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

@@ -1,4 +1,4 @@
-"""``lacuna straighten``: turn a picture and fill the border that this leaves empty."""
+"""``lacuna straighten`` and ``lacuna stitch``: fill the border that these leave empty."""
 
 from __future__ import annotations
 
@@ -69,6 +69,58 @@ def straighten(
             options.source(image),
             angle=angle,  # type: ignore[arg-type]
             corners=None if corners is None else [_point(text) for text in corners],
+            crop=crop,
+            on_step=on_step,
+            **options.limit(max_pixels),
+        )
+    return job.finish(found, orders)
+
+
+def stitch(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGES", help="Two overlapping pictures or more, in any order.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Where to write.", rich_help_panel="The output"),
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            metavar="HOW",
+            help="[bold]panorama[/] for a camera that turned, [bold]scans[/] for flat things that moved.",
+            rich_help_panel=_TURN,
+        ),
+    ] = "panorama",
+    crop: Crop = False,
+    method: options.Method = "auto",
+    option: options.Settings = None,
+    seed: options.Seed = 0,
+    blend: options.Blend = "hard",
+    context: options.Context = 0.5,
+    preview: options.Preview = None,
+    dry_run: options.DryRun = False,
+    quality: options.Quality = None,
+    overwrite: options.Overwrite = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Put overlapping pictures together, and fill the empty border instead of cropping."""
+    options.one_stdin(*images)
+    target = output or options.default_output(images[0], "panorama")
+    orders = job.Orders(
+        images, target, method, option or (), seed, blend, context, preview, dry_run, quality, overwrite,
+        as_json, quiet,
+    )  # fmt: skip
+    orders.check()
+    from lacuna import jobs
+
+    with render.progress(quiet=quiet) as on_step:
+        found = jobs.stitch(
+            [options.source(name) for name in images],
+            mode=mode,  # type: ignore[arg-type]
             crop=crop,
             on_step=on_step,
             **options.limit(max_pixels),

@@ -9,6 +9,7 @@ from lacuna.jobs.augment import Augmented, AugmentPlan, augment
 from lacuna.jobs.found import Found
 from lacuna.jobs.outpaint import outpaint
 from lacuna.jobs.remove import remove
+from lacuna.jobs.stitch import stitch
 from lacuna.jobs.straighten import straighten
 
-__all__ = ["AugmentPlan", "Augmented", "Found", "augment", "outpaint", "remove", "straighten"]
+__all__ = ["AugmentPlan", "Augmented", "Found", "augment", "outpaint", "remove", "stitch", "straighten"]

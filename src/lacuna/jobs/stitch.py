@@ -1,0 +1,207 @@
+"""Stitch: overlapping pictures become one, and the empty border is filled instead of cut away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lacuna.errors import DeviceOutOfMemoryError, ImageError, LimitError, OptionError
+from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
+from lacuna.image.depth import full_scale
+from lacuna.jobs.found import Found
+from lacuna.jobs.resample import largest_rectangle
+from lacuna.progress import report, run_interruptible, scaled
+from lacuna.types import Hole, OnStep
+
+Mode = Literal["panorama", "scans"]
+
+MOST = 4.0
+"""A panorama of more than so many times the pixels of its pictures is a mistake."""
+
+_SEED = 20240229
+_Rgb = NDArray[np.uint8]
+
+
+def stitch(
+    images: Sequence[Any],
+    *,
+    mode: Mode = "panorama",
+    crop: bool = False,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    on_step: OnStep | None = None,
+) -> Found:
+    """Put overlapping pictures together on a canvas, whose empty border is the hole.
+
+    Parameters
+    ----------
+    images : two or more, in any order; whatever `lacuna.image.open_image` takes, opaque.
+    mode : ``"panorama"`` for a camera that turned, ``"scans"`` for flat things that were moved.
+    crop : cut the largest full rectangle out instead; nothing is missing then.
+    max_pixels : refuse larger files, and a larger canvas.
+    on_step : progress out, cancellation in.
+
+    Returns
+    -------
+    The canvas, with the file format, profile and metadata of the first picture.
+
+    Raises
+    ------
+    OptionError : fewer than two pictures, or no such mode.
+    ImageError : pictures that do not overlap, by name; one that is partly transparent.
+    LimitError : a canvas of more than ``max_pixels``.
+
+    Notes
+    -----
+    The work is OpenCV's, which follows [1]_ and blends in 8 bits: deeper pictures come out with 256 levels,
+    and that is said.
+
+    References
+    ----------
+    .. [1] Brown & Lowe, Automatic Panoramic Image Stitching using Invariant Features, Int. J. Comput. Vis.
+       74(1), 2007, doi:10.1007/s11263-006-0002-3.
+    """
+    if mode not in get_args(Mode):
+        raise OptionError(f"mode is {mode!r}; expected {' or '.join(map(repr, get_args(Mode)))}")
+    if isinstance(images, str | bytes | os.PathLike | np.ndarray) or len(images) < 2:
+        raise OptionError("stitching takes two pictures or more; one is a panorama already")
+    pictures = [open_image(image, max_pixels=max_pixels) for image in images]
+    names = [_name(picture, number) for number, picture in enumerate(pictures, 1)]
+    for picture, name in zip(pictures, names, strict=True):
+        if not _is_opaque(picture):
+            raise ImageError(f"{name} is partly transparent; stitching takes opaque pictures")
+    pixels, empty = _composed([_eight_bits(one) for one in pictures], names, mode, max_pixels, on_step)
+    return _delivered(pictures, names, pixels, empty, mode, crop=crop)
+
+
+def _name(picture: Picture, number: int) -> str:
+    path = picture.container.path if picture.container is not None else None
+    return str(path) if path is not None else f"picture {number}"
+
+
+def _is_opaque(picture: Picture) -> bool:
+    return picture.alpha is None or bool((picture.alpha == full_scale(picture.alpha.dtype)).all())
+
+
+def _eight_bits(picture: Picture) -> _Rgb:
+    """Return (H, W, 3), the only thing that the stitcher takes."""
+    rgb = np.repeat(picture.image, 3 // picture.image.shape[2], axis=2)
+    return np.ascontiguousarray(np.rint(rgb * 255).astype(np.uint8))
+
+
+def _composed(
+    images: list[_Rgb], names: list[str], mode: Mode, max_pixels: int | None, on_step: OnStep | None
+) -> tuple[_Rgb, Hole]:
+    """Return the panorama and where it has nothing."""
+    import cv2
+
+    kind = cv2.Stitcher_PANORAMA if mode == "panorama" else cv2.Stitcher_SCANS
+    stitcher = cv2.Stitcher.create(kind)
+
+    def call(work: Any, start: float, stop: float, words: str) -> Any:
+        report(on_step, start, words)
+        try:
+            return run_interruptible(work, scaled(on_step, start, stop), words)
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise DeviceOutOfMemoryError("memory ran out while the pictures were put together") from error
+            raise ImageError(f"the pictures cannot be put together: {error.err}") from error
+
+    status = call(lambda: _fit(stitcher, images), 0.0, 0.4, "looking for overlap")
+    used = sorted(int(i) for i in np.ravel(stitcher.component())) if status == 0 else []
+    if status != 0 or len(used) < len(images):
+        raise ImageError(_apart(images, names, used, mode, status))
+    status, pixels = call(stitcher.composePanorama, 0.4, 0.8, "blending")
+    if status != 0:
+        raise ImageError(f"the pictures overlap, but cannot be put together (OpenCV says {status})")
+    area = pixels.shape[0] * pixels.shape[1]
+    if area > MOST * sum(image.shape[0] * image.shape[1] for image in images):
+        raise ImageError(
+            f"the pictures would make a canvas of {pixels.shape[1]}x{pixels.shape[0]}: they do not fit "
+            "together; do they overlap, and is the mode right?"
+        )
+    if max_pixels is not None and area > max_pixels:
+        raise LimitError(
+            f"the canvas is {pixels.shape[1]}x{pixels.shape[0]}; the limit is {max_pixels / 1e6:.0f} million "
+            "pixels"
+        )
+    # OpenCV does not tell where it painted; white pictures in the same places do.
+    white = [np.full_like(image, 255) for image in images]
+    status, painted = call(lambda: stitcher.composePanorama(white), 0.8, 1.0, "finding the border")
+    if status != 0 or painted.shape != pixels.shape:
+        raise ImageError("OpenCV lost the border of the panorama")
+    return np.ascontiguousarray(pixels), np.asarray(painted.min(axis=-1) < 250)
+
+
+def _fit(stitcher: Any, images: list[_Rgb]) -> int:
+    """Look for overlap; return OpenCV's status, 0 if all is well."""
+    import cv2
+
+    # It looks for agreement among random matches, and every thread has a generator of its own.
+    cv2.setRNGSeed(_SEED)
+    return int(stitcher.estimateTransform(images))
+
+
+def _apart(images: list[_Rgb], names: list[str], used: list[int], mode: Mode, status: int) -> str:
+    """Return which pictures have no overlap with any other one."""
+    import cv2
+
+    kind = cv2.Stitcher_PANORAMA if mode == "panorama" else cv2.Stitcher_SCANS
+    lonely = [i for i in range(len(images)) if i not in used]
+    if not used and len(images) > 2:
+        touching: set[int] = set()
+        for i in range(len(images)):
+            for j in range(i + 1, len(images)):
+                if _fit(cv2.Stitcher.create(kind), [images[i], images[j]]) == 0:
+                    touching |= {i, j}
+        lonely = [i for i in lonely if i not in touching] or lonely
+    if len(lonely) == len(images) and status == cv2.Stitcher_ERR_NEED_MORE_IMGS:
+        return (
+            f"no overlap is found between {_listed(names)}; about a third of each picture should show the "
+            "same things as the next one"
+        )
+    if len(lonely) == len(images):
+        return f"{_listed(names)} overlap, but no view fits them together; for flat things: --mode scans"
+    verb = "overlaps" if len(lonely) == 1 else "overlap"
+    return f"{_listed([names[i] for i in lonely])} {verb} with none of the other pictures; leave it out"
+
+
+def _listed(names: list[str]) -> str:
+    """Return names in words.
+
+    Examples
+    --------
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _delivered(
+    pictures: list[Picture], names: list[str], pixels: _Rgb, empty: Hole, mode: Mode, *, crop: bool
+) -> Found:
+    if crop:
+        top, left, bottom, right = largest_rectangle(~empty)
+        if not bottom:
+            raise ImageError("nothing of the panorama is left to be cut out")
+        pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
+        empty = np.zeros(pixels.shape[:2], dtype=np.bool_)
+    first = pictures[0]
+    notes = []
+    if any(picture.pixels.dtype != np.uint8 for picture in pictures):
+        notes.append("OpenCV stitches in 8 bits: the finer levels are lost")
+    if any(picture.icc != first.icc for picture in pictures):
+        notes.append(f"the pictures have different colour profiles; that of {names[0]} was kept")
+    if all(picture.colour.shape[2] == 1 for picture in pictures):
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    if len({name for name in names}) < len(names):
+        notes.append("a picture was given twice")
+    canvas = on_canvas(first, pixels, tuple(notes))
+    how = "cut to the largest full rectangle" if crop else f"{100 * empty.mean():.1f} % of it is empty"
+    words = f"{len(pictures)} pictures fit together: {canvas.size}, {how}"
+    facts = {"pictures": [Path(name).name for name in names], "mode": mode, "crop": crop}
+    return Found("stitch", canvas, empty, (words,), facts)

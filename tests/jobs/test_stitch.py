@@ -1,0 +1,113 @@
+"""Pictures that overlap become one; those that do not are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lacuna.errors import ImageError, LimitError, OptionError
+from lacuna.image import open_image
+from lacuna.jobs import stitch
+
+
+def scene(seed: int = 0) -> np.ndarray:
+    """Return a landscape of random shapes: corners everywhere, no two alike."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((320, 900, 3), 128, dtype=np.uint8)
+    for _ in range(500):
+        x, y, r = int(rng.integers(0, 900)), int(rng.integers(0, 320)), int(rng.integers(4, 22))
+        colour = tuple(int(n) for n in rng.integers(0, 255, 3))
+        if rng.random() < 0.5:
+            cv2.rectangle(picture, (x, y), (x + r, y + 2 * r // 3), colour, -1)
+        else:
+            cv2.circle(picture, (x, y), r // 2, colour, -1)
+    return cv2.GaussianBlur(picture, (0, 0), 1.0)
+
+
+def views(picture: np.ndarray, count: int = 2) -> list[np.ndarray]:
+    """Return overlapping views of a camera that turned a little and was not level."""
+    rng = np.random.default_rng(7)
+    found = []
+    for left in 20 + 230 * np.arange(count):
+        corners = np.array([[left, 30], [left + 400, 30], [left + 400, 290], [left, 290]])
+        corners = (corners + rng.uniform(-9, 9, (4, 2))).astype(np.float32)
+        target = np.array([[0, 0], [400, 0], [400, 260], [0, 260]], dtype=np.float32)
+        matrix = cv2.getPerspectiveTransform(corners, target)
+        found.append(cv2.warpPerspective(picture, matrix, (400, 260), flags=cv2.INTER_CUBIC))
+    return found
+
+
+def test_three_views_become_one_and_the_border_is_filled(tmp_path: Path) -> None:
+    found = stitch(views(scene(), 3))
+    height, width = found.hole.shape
+    assert width > 700
+    assert 0 < found.hole.mean() < 0.25
+    assert not found.hole[height // 2, width // 4 : -width // 4].any()
+    assert found.picture.pixels[~found.hole].max(axis=-1).min() > 0  # what is known is not black border
+    assert found.words[0].startswith(f"3 pictures fit together: {width}x{height}")
+    result = found.fill("telea")
+    assert result.changed_outside == 0
+
+
+def test_crop_leaves_nothing_empty_and_the_order_does_not_matter() -> None:
+    first, second = views(scene())
+    one = stitch([first, second], crop=True)
+    other = stitch([second, first], crop=True)
+    assert one.missing == other.missing == 0
+    for a, b in zip(one.hole.shape, other.hole.shape, strict=True):
+        assert abs(a - b) < 25
+    again = stitch([first, second], crop=True)
+    assert np.array_equal(one.picture.pixels, again.picture.pixels)
+
+
+def test_files_keep_the_metadata_of_the_first_and_16_bits_are_told(tmp_path: Path) -> None:
+    first, second = views(scene())
+    Image.fromarray(first).save(tmp_path / "a.png", dpi=(300, 300))
+    cv2.imwrite(str(tmp_path / "b.png"), second[..., ::-1].astype(np.uint16) * 257)
+    found = stitch([tmp_path / "a.png", str(tmp_path / "b.png")])
+    assert any("8 bits" in note for note in found.picture.notes)
+    assert found.facts["pictures"] == ["a.png", "b.png"]
+    found.fill("telea").save(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as again:
+        assert round(again.info["dpi"][0]) == 300
+    turned = stitch([tmp_path / "b.png", tmp_path / "a.png"])
+    saved = turned.fill("telea").save(tmp_path / "out.tif")
+    assert saved.changed_in_file == 0
+    assert open_image(tmp_path / "out.tif").pixels.dtype == np.uint8
+
+
+def test_grey_stays_grey() -> None:
+    found = stitch([view[..., 1] for view in views(scene())])
+    assert found.picture.pixels.ndim == 2
+
+
+def test_the_one_without_overlap_is_named(tmp_path: Path) -> None:
+    first, second = views(scene())
+    stranger = views(scene(5))[0]
+    for name, pixels in (("a", first), ("b", second), ("c", stranger)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    with pytest.raises(ImageError, match=r"c\.png overlaps with none of the other"):
+        stitch(paths)
+    with pytest.raises(ImageError, match=r"no overlap is found between .*a\.png and .*c\.png"):
+        stitch([paths[0], paths[2]])
+    flat = np.full((100, 100, 3), 90, dtype=np.uint8)
+    with pytest.raises(ImageError, match="no overlap is found between picture 1 and picture 2"):
+        stitch([flat, flat])
+
+
+def test_what_cannot_be_is_an_error() -> None:
+    first, second = views(scene())
+    for wrong in ([], [first], "photo.png", first):
+        with pytest.raises(OptionError, match="two pictures or more"):
+            stitch(wrong)
+    with pytest.raises(OptionError, match="mode"):
+        stitch([first, second], mode="sphere")
+    with pytest.raises(ImageError, match="picture 2 is partly transparent"):
+        stitch([first, np.dstack([second, np.zeros(second.shape[:2], np.uint8)])])
+    with pytest.raises(LimitError):
+        stitch([first, second], max_pixels=400 * 270)
