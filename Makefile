@@ -16,7 +16,7 @@ SCENES := $(filter-out %.mask.png,$(wildcard examples/*.jpg examples/*.png examp
 
 help:
 	@echo "make demo    remove an object from each picture in examples/, into $(OUT)/"
-	@echo "make gallery the same, into docs/gallery/, with two more"
+	@echo "make gallery the same, into docs/gallery/, with four more"
 	@echo "make test    run the whole test suite"
 	@echo "make check   ruff, mypy, import-linter, codespell"
 	@echo "make bench   time Lacuna against the rivals installed here (minutes)"
@@ -59,6 +59,10 @@ demo: $(VENV)/.core
 # The pictures of the documentation. Look at them before they are committed.
 gallery: demo  # wants the peers of docs/peers.md for the last one
 	@cp $(OUT)/*.sheet.jpg docs/gallery/
+	$(BIN)/lacuna outpaint examples/spoon.jpg --left 20% --right 20% --quality 85 \
+		-o docs/gallery/spoon.wide.jpg --overwrite
+	$(BIN)/lacuna outpaint examples/whiskers.webp --aspect 1:1 --quality 85 \
+		-o docs/gallery/whiskers.square.jpg --overwrite
 	$(BIN)/lacuna inpaint examples/whiskers.webp --mask docs/gallery/eye.mask.png -o $(OUT)/eye.webp \
 		--sheet docs/gallery/eye.sheet.jpg --overwrite
 	$(BIN)/lacuna compare examples/tripod.png --mask examples/tripod.mask.png --method patchmatch \

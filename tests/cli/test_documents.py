@@ -40,6 +40,11 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
         "mask draw",
         "mask check",
         "mask dataset",
+        "remove",
+        "outpaint",
+        "straighten",
+        "stitch",
+        "augment",
     ],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:
