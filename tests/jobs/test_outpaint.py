@@ -140,3 +140,9 @@ def test_a_canvas_beyond_the_limits() -> None:
         outpaint(noise(40, 60), left=60 * 8)
     with pytest.raises(LimitError, match="million"):
         outpaint(noise(40, 60), left=60, max_pixels=4000)
+
+
+def test_no_advice_on_drawing_a_mask_that_nobody_drew() -> None:
+    found = outpaint(np.full((40, 60, 3), 200, dtype=np.uint8), left="100%", right="100%", top="60%")
+    notes = found.fill("telea").notes
+    assert not any("--invert" in note or "--dilate" in note for note in notes)

@@ -92,3 +92,19 @@ def test_a_selection_that_cannot_be(scene: np.ndarray, wrong: dict) -> None:
 def test_arguments_of_the_wrong_kind(scene: np.ndarray, wrong: dict) -> None:
     with pytest.raises(OptionError):
         remove(scene, **{"boxes": [(5, 5, 9, 9)], **wrong})
+
+
+def test_a_mask_of_transparency_becomes_opaque() -> None:
+    picture = np.full((40, 50, 4), 120, dtype=np.uint8)
+    picture[..., 3] = 255
+    picture[10:20, 10:20] = 0
+    filled = remove(picture, mask="alpha").fill("telea").image
+    assert (filled[..., 3] == 255).all()
+    kept = remove(picture, boxes=[(8, 8, 14, 14)]).fill("telea").image
+    assert (kept[10:20, 10:20, 3] == 0).all()
+
+
+def test_a_feathered_mask_fades_out(scene: np.ndarray) -> None:
+    found = remove(scene, mask="box:30,50,20,20 | feather 4")
+    assert found.feather == 4
+    assert found.fill("telea").changed_outside > 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 from lacuna.image import Picture
 from lacuna.inpainting import Inpainter, Result, RunOptions
+from lacuna.masks import Mask
+from lacuna.masks.doctor import examine
 from lacuna.types import Hole
 
 
@@ -23,6 +25,8 @@ class Found:
     words : sentences for people: what was found, where, how sure that is.
     facts : the same for machines, fit for JSON.
     feather : over how many pixels the fill is to fade out around the hole. Above 0 it changes known pixels.
+    opaque : what is filled becomes opaque, where the picture has alpha.
+    drawn : somebody drew the hole; the notes of the fill then say what looks wrong with it.
     """
 
     job: str
@@ -31,6 +35,8 @@ class Found:
     words: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     feather: float = 0.0
+    opaque: bool = False
+    drawn: bool = False
 
     @property
     def missing(self) -> int:
@@ -60,4 +66,25 @@ class Found:
         if not isinstance(method, Inpainter):
             method = Inpainter(method, device=device, options=options)
         how.setdefault("feather", self.feather)
-        return method.run(self.picture, self.hole, **how)
+        result = method.run(self.picture, _Opaque(self.hole) if self.opaque else self.hole, **how)
+        if self.drawn or not self.missing or self.hole.all():
+            return result
+        # Advice on how to draw a mask means nothing for the empty part of a canvas.
+        advice = {str(finding) for finding in examine(self.picture, self.hole)}
+        return replace(result, notes=tuple(note for note in result.notes if note not in advice))
+
+
+@dataclass(frozen=True)
+class _Opaque(Mask):
+    """A hole that becomes opaque when it is filled."""
+
+    wanted: Hole = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "as found; it becomes opaque"
+
+    def _takes_alpha(self) -> bool:
+        return True
+
+    def _draw(self, shape: tuple[int, int], picture: Picture | None = None) -> tuple[Hole, tuple[str, ...]]:
+        return self.wanted.copy(), ()

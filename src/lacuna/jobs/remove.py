@@ -84,6 +84,8 @@ def remove(
         words=tuple(words for _, words, _ in drawn),
         facts={"selections": [facts for _, _, facts in drawn]},
         feather=softness(mask),
+        opaque=isinstance(value := as_mask(mask), Mask) and value.takes_alpha,
+        drawn=True,
     )
 
 
