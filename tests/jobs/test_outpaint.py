@@ -11,6 +11,7 @@ from PIL import Image
 
 from lacuna.errors import LimitError, OptionError
 from lacuna.image import open_image
+from lacuna.image.jpeg_blocks import read_coefficients
 from lacuna.jobs import outpaint
 from lacuna.jobs.outpaint import ANCHORS, moved
 
@@ -105,11 +106,56 @@ def test_a_jpeg_on_its_side_grows_where_a_viewer_sees_it(tmp_path: Path) -> None
     exif.get_ifd(0x8769)[0xA003] = 48
     data, out = io.BytesIO(), tmp_path / "out.jpg"
     Image.fromarray(noise(48, 64) // 8).save(data, "JPEG", exif=exif)
-    saved = outpaint(data.getvalue(), top=16).fill("telea").save(out)
+    saved = outpaint(data.getvalue(), bottom=16, right=3).fill("telea").save(out)
     with Image.open(out) as again:
-        assert again.size == (80, 48)  # stored; upright it is 48x80
+        assert again.size == (80, 51)  # stored; upright it is 51x80
         assert again.getexif().get_ifd(0x8769)[0xA002] == 80
-    assert any("another size" in note for note in saved.notes)
+    assert any("does not begin at a multiple of 16 pixels" in note for note in saved.notes)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "how"),
+    [*((o, {"subsampling": 2}) for o in range(1, 9)), (1, {"subsampling": 0}), (1, {"progressive": True})],
+)
+def test_a_jpeg_keeps_its_blocks_at_their_new_place(tmp_path: Path, orientation: int, how: dict) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = io.BytesIO()
+    smooth = np.kron(noise(9, 13), np.ones((6, 6, 1), np.uint8))[:50, :70]
+    Image.fromarray(smooth).save(data, "JPEG", exif=exif, quality=85, **how)
+    # 50x70 does not end at a block, and may lie any way round: margins of whole blocks on all sides.
+    found = outpaint(data.getvalue(), top=16, left=16, bottom=32, right=32)
+    saved = found.fill("telea").save(tmp_path / "out.jpg")
+    assert any("MCUs encoded anew, all others kept" in note for note in saved.notes)
+    old, new = read_coefficients(data.getvalue()), read_coefficients((tmp_path / "out.jpg").read_bytes())
+    cell = 2 if how.get("subsampling", 2) else 1
+    for index, (a, b) in enumerate(zip(old, new, strict=True)):
+        block = 8 * (cell if index else 1)
+        whole = a[: 50 // block, : 70 // block]
+        places = [
+            (i, j)
+            for i in range(b.shape[0] - whole.shape[0] + 1)
+            for j in range(b.shape[1] - whole.shape[1] + 1)
+            if np.array_equal(b[i : i + whole.shape[0], j : j + whole.shape[1]], whole)
+        ]
+        assert len(places) == 1
+    # What differs lies along the rim, where blocks are shared and chroma is smoothed.
+    assert saved.changed_in_file <= 0.35 * 50 * 70
+
+
+def test_a_grey_jpeg_and_one_that_is_shared_out(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(noise(48, 64)[..., 0]).save(data, "JPEG", quality=90)
+    found = outpaint(data.getvalue(), size="91x75")
+    assert found.hole.shape == (75, 91)
+    x, y, _, _ = found.facts["box"]
+    assert (x % 8, y % 8) == (0, 0)
+    saved = found.fill("telea").save(tmp_path / "out.jpg")
+    assert any("all others kept" in note for note in saved.notes)
+    assert saved.changed_in_file == 0
+    # What was asked for in pixels is not moved.
+    assert outpaint(data.getvalue(), left=3, right=5).facts["margins"]["left"] == 3
+    assert outpaint(data.getvalue(), size="91x75", anchor="right").facts["box"][2] == 91
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_an_interrupt_leaves_no_temporary_files(monkeypatch: pytest.MonkeyPatch,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("lacuna.image.jpeg_blocks._update", interrupted)
+    monkeypatch.setattr("lacuna.image.jpeg_blocks.update", interrupted)
     hole = a_hole(40, 48)
     with pytest.raises(KeyboardInterrupt):
         saved(filled(encoded(photo(40, 48)), hole)[1], hole)

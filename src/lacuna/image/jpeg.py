@@ -97,12 +97,14 @@ class JpegFile(Container):
     apps : application and comment segments to keep, cleaned.
     tables : quantisation tables as Pillow reads them, for ordinary re-encoding.
     rgb : the planes are R, G and B rather than Y, Cb and Cr.
+    place : (top, left) of the file's picture on a larger canvas, as it is stored; None: there is no canvas.
     """
 
     parsed: Parsed | None = None
     apps: tuple[Segment, ...] = ()
     tables: tuple[tuple[int, ...], ...] = ()
     rgb: bool = False
+    place: tuple[int, int] | None = None
 
 
 def read(data: bytes, max_pixels: int | None) -> Decoded:

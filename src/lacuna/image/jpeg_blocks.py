@@ -91,8 +91,8 @@ def rewrite(source: JpegFile, pixels: Pixels, changed: NDArray[np.bool_]) -> Rew
     parsed = source.parsed
     if parsed is None:
         raise OSError("no source data")
-    fresh = _in_thread(lambda: _recode(source, parsed, pixels, changed))
-    rest, scans = _with_ids(fresh, parsed.frame)
+    fresh = run_in_thread(lambda: _recode(source, parsed, pixels, changed))
+    rest, scans = with_ids(fresh, parsed.frame)
     touched, total = _count_mcus(parsed.frame, changed)
     return Rewritten(assemble(source.apps, rest, scans), touched, total)
 
@@ -103,27 +103,25 @@ def read_coefficients(data: bytes) -> list[Coefficients]:
 
     def work() -> list[Coefficients]:
         with _jpeglib(_SEQUENTIAL) as lib, tempfile.TemporaryDirectory(prefix="lacuna-") as folder:
-            image, _ = _load(lib, parsed, Path(folder))
-            return [plane.copy() for plane in _planes(image, len(parsed.frame.components))]
+            image, _ = load(lib, parsed, Path(folder))
+            return [plane.copy() for plane in planes(image, len(parsed.frame.components))]
 
-    return _in_thread(work)
+    return run_in_thread(work)
 
 
 def _recode(source: JpegFile, parsed: Parsed, pixels: Pixels, changed: NDArray[np.bool_]) -> Parsed:
-    versions = _PROGRESSIVE if parsed.frame.marker == 0xC2 else _SEQUENTIAL
-    with _jpeglib(versions) as lib, tempfile.TemporaryDirectory(prefix="lacuna-") as folder:
-        image, target = _load(lib, parsed, Path(folder))
-        planes = _planes(image, len(parsed.frame.components))
-        for index, plane in enumerate(planes):
+    with jpeglib_of(parsed) as lib, tempfile.TemporaryDirectory(prefix="lacuna-") as folder:
+        image, target = load(lib, parsed, Path(folder))
+        for index, plane in enumerate(planes(image, len(parsed.frame.components))):
             table = image.qt[image.quant_tbl_no[index]].astype(np.float64)
             if (table < 1).any():
                 raise OSError("a quantisation table holds 0")
-            _update(plane, parsed.frame, index, table, pixels, changed, rgb=source.rgb)
+            update(plane, parsed.frame, index, table, pixels, changed, rgb=source.rgb)
         image.write_dct(str(target), flags=["+OPTIMIZE_CODING"])
         return parse(target.read_bytes())
 
 
-def _load(lib: Any, parsed: Parsed, folder: Path) -> tuple[Any, Path]:
+def load(lib: Any, parsed: Parsed, folder: Path) -> tuple[Any, Path]:
     """Read the coefficients through a bare copy of the file: no metadata, and nothing after the picture."""
     place = folder / "source.jpg"
     needed = tuple(s for s in parsed.apps if s[0] in (_APP0, _APP14) and s[1][:5] in (b"JFIF\0", b"Adobe"))
@@ -135,8 +133,14 @@ def _load(lib: Any, parsed: Parsed, folder: Path) -> tuple[Any, Path]:
     return image, folder / "target.jpg"
 
 
-def _planes(image: Any, count: int) -> list[Coefficients]:
+def planes(image: Any, count: int) -> list[Coefficients]:
+    """Return the coefficients of the first planes, as views."""
     return [image.Y, image.Cb, image.Cr][:count]
+
+
+def jpeglib_of(parsed: Parsed) -> contextlib.AbstractContextManager[Any]:
+    """Return jpeglib with a library that writes files of that kind."""
+    return _jpeglib(_PROGRESSIVE if parsed.frame.marker == 0xC2 else _SEQUENTIAL)
 
 
 @contextlib.contextmanager
@@ -154,13 +158,13 @@ def _jpeglib(versions: tuple[str, ...]) -> Iterator[Any]:
             jpeglib.version.set(before)
 
 
-def _in_thread(work: Callable[[], T]) -> T:
+def run_in_thread(work: Callable[[], T]) -> T:
     """Run work where Ctrl-C cannot cut it in half: jpeglib's own temporary files are always removed."""
     with ThreadPoolExecutor(1, thread_name_prefix="lacuna-jpeg") as pool:
         return pool.submit(work).result()
 
 
-def _update(
+def update(
     plane: Coefficients,
     frame: Frame,
     index: int,
@@ -172,7 +176,7 @@ def _update(
 ) -> None:
     """Encode anew, in place, the blocks of one plane that hold changed pixels."""
     component = frame.components[index]
-    cell = _cell(frame, component)
+    cell = cell_of(frame, component)
     rows, columns = _touched_blocks(changed, cell, plane.shape[:2])
     weights, offset = _to_plane(index, len(frame.components), rgb)
     for start in range(0, len(rows), _BATCH):
@@ -183,7 +187,7 @@ def _update(
         plane[r, c] = _quantise(_forward(samples), table)
 
 
-def _cell(frame: Frame, component: Component) -> tuple[int, int]:
+def cell_of(frame: Frame, component: Component) -> tuple[int, int]:
     """Return (rows, columns) of pixels that one sample of a plane stands for."""
     if len(frame.components) == 1:
         return 1, 1
@@ -271,7 +275,7 @@ def _count_mcus(frame: Frame, changed: NDArray[np.bool_]) -> tuple[int, int]:
     return len(touched), rows * columns
 
 
-def _with_ids(fresh: Parsed, frame: Frame) -> tuple[tuple[Segment, ...], bytes]:
+def with_ids(fresh: Parsed, frame: Frame) -> tuple[tuple[Segment, ...], bytes]:
     """Give the new file the source's component identifiers, which jpeglib renumbers."""
     ids = {new.id: old.id for new, old in zip(fresh.frame.components, frame.components, strict=True)}
     rest = []

@@ -5,21 +5,28 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+import numpy as np
+
 from lacuna.image import ifd, jpeg, png
 from lacuna.image.container import Container, Pixels
 from lacuna.image.picture import Picture
 from lacuna.image.previews import EXIF_HEAD
+from lacuna.image.turning import stored
+from lacuna.types import Box
 
 _EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
 
 
-def on_canvas(picture: Picture, pixels: Pixels, notes: tuple[str, ...] = ()) -> Picture:
+def on_canvas(
+    picture: Picture, pixels: Pixels, notes: tuple[str, ...] = (), place: tuple[int, int] | None = None
+) -> Picture:
     """Return a picture with other pixels, of another size, and everything else that its file holds.
 
     Parameters
     ----------
     pixels : (H, W[, C]), upright, of the picture's type and channels. Made read-only.
     notes : to be added to the picture's own.
+    place : (top, left) of the old pixels if all of them are there as they were: a JPEG may keep its blocks.
     """
     pixels.setflags(write=False)
     container = picture.container
@@ -27,7 +34,42 @@ def on_canvas(picture: Picture, pixels: Pixels, notes: tuple[str, ...] = ()) -> 
         height, width = pixels.shape[:2]
         turned = container.orientation in (5, 6, 7, 8)
         container = _resized(container, *((width, height) if turned else (height, width)))
+        if place is not None and isinstance(container, jpeg.JpegFile):
+            container = placed(container, picture.shape, place, (height, width))
     return replace(picture, pixels=pixels, container=container, original=None, notes=(*picture.notes, *notes))
+
+
+def placed(
+    container: jpeg.JpegFile, shape: tuple[int, int], place: tuple[int, int], canvas: tuple[int, int]
+) -> jpeg.JpegFile:
+    """Return a file that knows where its picture lies on a canvas.
+
+    Parameters
+    ----------
+    shape, place, canvas : (H, W) of the upright picture, (top, left) of it, and (H, W) of the upright canvas.
+    """
+    box = *place, place[0] + shape[0], place[1] + shape[1]
+    return replace(container, place=stored_box(box, canvas, container.orientation)[:2])
+
+
+def stored_box(box: Box, shape: tuple[int, int], orientation: int) -> Box:
+    """Return where a box of an upright picture lies in the stored one.
+
+    Examples
+    --------
+    >>> stored_box((0, 0, 1, 2), (3, 4), 6)  # a quarter turn clockwise makes it upright
+    (2, 0, 4, 1)
+    """
+    top, left, bottom, right = box
+    rows, columns = (
+        stored(np.broadcast_to(at, shape), orientation) for at in np.ogrid[: shape[0], : shape[1]]
+    )
+    lying = orientation in (5, 6, 7, 8)  # then a stored row is an upright column
+    down, across = (columns[:, 0], rows[0]) if lying else (rows[:, 0], columns[0])
+    (low, high), (near, far) = ((left, right), (top, bottom)) if lying else ((top, bottom), (left, right))
+    first = np.flatnonzero((down >= low) & (down < high))
+    second = np.flatnonzero((across >= near) & (across < far))
+    return int(first[0]), int(second[0]), int(first[-1]) + 1, int(second[-1]) + 1
 
 
 def _resized(container: Container, height: int, width: int) -> Container:

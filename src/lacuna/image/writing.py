@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lacuna.errors import DeviceOutOfMemoryError, ImageError, OptionError, OutputError
-from lacuna.image import bmp, delivery, jpeg, jpeg_blocks, png, tiff, webp
+from lacuna.image import bmp, delivery, jpeg, jpeg_blocks, jpeg_moving, png, tiff, webp
 from lacuna.image.container import Container, Decoded, Meta, Pixels, channels, has_alpha
 from lacuna.image.fitting import FORMATS, fit
 from lacuna.image.picture import Picture, colour_of
@@ -33,7 +33,7 @@ SUFFIXES = {
     ".dib": "BMP",
 }
 
-_SIZE = "the picture has another size now"
+_ANEW = "all of the JPEG was encoded anew"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def save_image(
     except MemoryError as error:
         raise DeviceOutOfMemoryError(f"memory ran out while the {name} file was written") from error
     changed = _changed(before, again, hole)
-    notes += _told(name, changed, before, again, anew=any(_SIZE in note for note in notes))
+    notes += _told(name, changed, before, again, anew=any(note.startswith(_ANEW) for note in notes))
     if path is not None:
         delivery.write_file(path, data)
     else:
@@ -185,16 +185,18 @@ def _encode_jpeg(
     pixels: Pixels, container: jpeg.JpegFile, before: Picture, quality: int | None
 ) -> tuple[bytes, tuple[str, ...]]:
     """Keep every block that did not change; where that cannot be, encode anew and say why."""
-    why = f"quality {quality} was asked for" if quality is not None else jpeg_blocks.why_not(container)
-    if why is None and container.parsed is not None:
-        frame = container.parsed.frame
-        if pixels.shape[:2] != (frame.height, frame.width):
-            why = _SIZE
+    frame = None if container.parsed is None else container.parsed.frame
+    resized = frame is not None and pixels.shape[:2] != (frame.height, frame.width)
+    why = jpeg_moving.why_not(container) if resized else jpeg_blocks.why_not(container)
+    if quality is not None:
+        why = f"quality {quality} was asked for"
     if why is None:
-        old = contiguous(stored(before.pixels, container.orientation))
-        changed = differing(old, pixels)
         try:
-            result = jpeg_blocks.rewrite(container, pixels, changed)
+            if resized:
+                result = jpeg_moving.move(container, pixels)
+            else:
+                old = contiguous(stored(before.pixels, container.orientation))
+                result = jpeg_blocks.rewrite(container, pixels, differing(old, pixels))
         except (OSError, ValueError, LookupError, TypeError) as error:
             why = f"its blocks could not be copied ({error})"
         else:
@@ -203,7 +205,7 @@ def _encode_jpeg(
                 *result.notes,
             )
     data, notes = jpeg.encode(pixels, container, container.meta, quality)
-    return data, (f"all of the JPEG was encoded anew, because {why}", *notes)
+    return data, (f"{_ANEW}, because {why}", *notes)
 
 
 def _encode_fresh(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -10,12 +11,17 @@ import numpy as np
 from lacuna.errors import LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
 from lacuna.image.container import Pixels, has_alpha
+from lacuna.image.jpeg import JpegFile
+from lacuna.image.jpeg_moving import begins_at_mcu
+from lacuna.image.resizing import placed
 from lacuna.image.verify import differing
 from lacuna.jobs.found import Found
 from lacuna.types import Box
 
 MOST = 8.0
 """The canvas has at most so many times the picture's pixels: what lies further out is invention."""
+
+_MCU = 32  # no MCU of a JPEG is longer
 
 _ANCHORS = {
     "centre": (0.5, 0.5),
@@ -77,7 +83,9 @@ def outpaint(
     """
     picture = open_image(image, max_pixels=max_pixels)
     margins = _margins(picture.shape, left=left, right=right, top=top, bottom=bottom)
+    given = dict(margins)
     margins = _completed(picture.shape, margins, _ratio(aspect), _pair(size), _anchor(anchor))
+    margins = _snapped(picture, margins, given)
     height = picture.shape[0] + margins["top"] + margins["bottom"]
     width = picture.shape[1] + margins["left"] + margins["right"]
     _check_room(picture, height, width, max_pixels)
@@ -87,7 +95,7 @@ def outpaint(
         margins["top"] + picture.shape[0],
         margins["left"] + picture.shape[1],
     )
-    canvas = on_canvas(picture, _placed(picture.pixels, height, width, place))
+    canvas = on_canvas(picture, _placed(picture.pixels, height, width, place), place=place[:2])
     hole = np.ones((height, width), dtype=np.bool_)
     hole[place[0] : place[2], place[1] : place[3]] = False
     hole &= canvas.known
@@ -193,6 +201,33 @@ def _completed(
         "top": margins["top"] + before[0],
         "bottom": margins["bottom"] + down - before[0],
     }
+
+
+def _snapped(picture: Picture, margins: dict[str, int], given: dict[str, int]) -> dict[str, int]:
+    """Return margins moved by a few pixels so that a JPEG begins at a whole MCU and keeps its blocks.
+
+    Only what lies between the sides as ``aspect`` and ``size`` left it is moved, never what was given.
+    """
+    container = picture.container
+    if not isinstance(container, JpegFile):
+        return margins
+    # Where both sides got some of what was to be shared out, a few pixels more or less are nobody's wish.
+    free = [
+        min(margins[a] - given[a], margins[b] - given[b]) for a, b in (("top", "bottom"), ("left", "right"))
+    ]
+    steps = [range(-min(room, _MCU), min(room, _MCU) + 1) for room in free]
+    for down, across in sorted(
+        itertools.product(*steps), key=lambda step: (abs(step[0]) + abs(step[1]), step)
+    ):
+        moved_by = {"top": down, "bottom": -down, "left": across, "right": -across}
+        found = {side: margins[side] + moved_by[side] for side in margins}
+        canvas = (
+            picture.shape[0] + found["top"] + found["bottom"],
+            picture.shape[1] + found["left"] + found["right"],
+        )
+        if begins_at_mcu(placed(container, picture.shape, (found["top"], found["left"]), canvas)):
+            return found
+    return margins
 
 
 def _check_room(picture: Picture, height: int, width: int, max_pixels: int | None) -> None:
