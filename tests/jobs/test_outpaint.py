@@ -153,6 +153,7 @@ def test_a_grey_jpeg_and_one_that_is_shared_out(tmp_path: Path) -> None:
     saved = found.fill("telea").save(tmp_path / "out.jpg")
     assert any("all others kept" in note for note in saved.notes)
     assert saved.changed_in_file == 0
+    assert outpaint(data.getvalue(), left="20%", right="20%").facts["margins"]["left"] == 16  # not 13
     # What was asked for in pixels is not moved.
     assert outpaint(data.getvalue(), left=3, right=5).facts["margins"]["left"] == 3
     assert outpaint(data.getvalue(), size="91x75", anchor="right").facts["box"][2] == 91

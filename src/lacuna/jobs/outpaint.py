@@ -83,7 +83,8 @@ def outpaint(
     """
     picture = open_image(image, max_pixels=max_pixels)
     margins = _margins(picture.shape, left=left, right=right, top=top, bottom=bottom)
-    given = dict(margins)
+    sides = {"left": left, "right": right, "top": top, "bottom": bottom}
+    given = {side: 0 if str(value).strip().endswith("%") else margins[side] for side, value in sides.items()}
     margins = _completed(picture.shape, margins, _ratio(aspect), _pair(size), _anchor(anchor))
     margins = _snapped(picture, margins, given)
     height = picture.shape[0] + margins["top"] + margins["bottom"]
@@ -206,7 +207,7 @@ def _completed(
 def _snapped(picture: Picture, margins: dict[str, int], given: dict[str, int]) -> dict[str, int]:
     """Return margins moved by a few pixels so that a JPEG begins at a whole MCU and keeps its blocks.
 
-    Only what lies between the sides as ``aspect`` and ``size`` left it is moved, never what was given.
+    Only what an aspect, a size or a share leaves open is moved, never pixels that were given.
     """
     container = picture.container
     if not isinstance(container, JpegFile):
