@@ -194,8 +194,9 @@ def test_a_box_is_two_points(make: Callable[..., Any]) -> None:
 
 
 def test_the_environment_and_a_context_say_which_model(
-    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("LACUNA_WEIGHTS", str(tmp_path / "none"))
     picture = open_image(np.full((300, 500, 3), 200, dtype=np.uint8))
     click = masks.parse("click:400,100")
     with pytest.raises(MaskError, match="would take 100 %"):
@@ -210,6 +211,30 @@ def test_the_environment_and_a_context_say_which_model(
     monkeypatch.setenv(sam.DECODER_VARIABLE, str(second))
     assert click.hole(picture.shape, picture).any()
     assert sam.current() is sam.current()
+
+
+def test_files_that_were_added_are_used(
+    make: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from lacuna.cli import main
+
+    monkeypatch.setenv("LACUNA_WEIGHTS", str(tmp_path / "weights"))
+    first, second = make()
+    assert main(["weights", "add", "mobile", str(first)]) == 0
+    assert "weights of sam-encoder" in capsys.readouterr().out
+    assert sam.current() is None  # one is not enough
+    assert main(["weights", "add", "decode", str(second)]) == 0
+    model = sam.current()
+    assert model is not None
+    assert model.encoder.path.name == "mobile.onnx"
+    with pytest.raises(WeightsError, match="no encoder"):
+        sam.load_sam("decode", "mobile")
+    assert main(["weights", "add", "another", str(first)]) == 0
+    with pytest.raises(WeightsError, match=r"several files .* another, mobile; say --sam-encoder NAME"):
+        sam.current()
 
 
 def test_a_click_outside_is_still_one(make: Callable[..., Any]) -> None:

@@ -41,7 +41,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (inpaint, remove, outpaint, straighten, stitch, augment, explain, compare, verify, methods, evaluate):
+for _command in (
+    inpaint,
+    remove,
+    outpaint,
+    straighten,
+    stitch,
+    augment,
+    explain,
+    compare,
+    verify,
+    methods,
+    evaluate,
+):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
 app.add_typer(weights, name="weights")

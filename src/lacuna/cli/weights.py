@@ -46,7 +46,7 @@ def add(
 
     Lacuna's own files, DeepFill v2 (PyTorch port), big-lama and the common partial-convolution U-Net are
     recognised by their names and shapes. Pickles are read without running code in them. ONNX models of any
-    origin are taken with a sidecar that says what they take.
+    origin are taken with a sidecar that says what they take; encoder and decoder of Segment Anything without.
     """
     from lacuna import weights
 
@@ -63,10 +63,17 @@ def add(
     elif not quiet:
         sys.stdout.write(f"{name}: weights of {entry.method}, {entry.size / 1e6:.1f} MB\n")
         sys.stdout.write(f"sha256 of {file}: {entry.origin_sha256}\n")
-        sys.stdout.write(f"use: lacuna inpaint … --method {entry.method} --option weights={name}\n")
+        sys.stdout.write(f"use: {_use(entry)}\n")
         for note in notes:
             render.say(note)
     return 0
+
+
+def _use(entry: Entry) -> str:
+    """Return a command line that uses weights."""
+    if entry.method.startswith("sam-"):
+        return "lacuna remove … --click X,Y, as soon as encoder and decoder are both there"
+    return f"lacuna inpaint … --method {entry.method} --option weights={entry.name}"
 
 
 def _add_checkpoint(name: str, path: Path) -> Entry:
@@ -87,8 +94,12 @@ def _add_checkpoint(name: str, path: Path) -> Entry:
 def _add_onnx(name: str, path: Path, sidecar: str | None) -> tuple[Entry, list[str]]:
     """Keep a model and its sidecar; return the entry, and what was guessed."""
     from lacuna import weights
+    from lacuna.masks.sam import role_of
     from lacuna.methods.onnx.network import NAME, pack
 
+    role = None if sidecar is not None or path.with_suffix(weights.SIDECAR).exists() else role_of(path)
+    if role is not None:
+        return weights.add(name, path.read_bytes(), method=role, origin=path, suffix=".onnx"), []
     data, text, facts, words = pack(path, sidecar)
     entry = weights.add(name, data, method=NAME, origin=path, suffix=".onnx", sidecar=text)
     if not facts.guessed:

@@ -82,9 +82,9 @@ def outpaint(
     ('60x40 becomes 80x40: 20 new pixels right; 25.0 % of the canvas is new',)
     """
     picture = open_image(image, max_pixels=max_pixels)
-    margins = _margins(picture.shape, left=left, right=right, top=top, bottom=bottom)
     sides = {"left": left, "right": right, "top": top, "bottom": bottom}
-    given = {side: 0 if str(value).strip().endswith("%") else margins[side] for side, value in sides.items()}
+    margins = _margins(picture.shape, **sides)
+    given = {side: 0 if str(n).strip().endswith("%") else margins[side] for side, n in sides.items()}
     margins = _completed(picture.shape, margins, _ratio(aspect), _pair(size), _anchor(anchor))
     margins = _snapped(picture, margins, given)
     height = picture.shape[0] + margins["top"] + margins["bottom"]
@@ -100,10 +100,8 @@ def outpaint(
     hole = np.ones((height, width), dtype=np.bool_)
     hole[place[0] : place[2], place[1] : place[3]] = False
     hole &= canvas.known
-    sides = ", ".join(f"{n} new pixels {side}" for side, n in margins.items() if n)
-    words = (
-        f"{picture.size} becomes {width}x{height}: {sides}; {100 * hole.mean():.1f} % of the canvas is new"
-    )
+    new = ", ".join(f"{n} new pixels {side}" for side, n in margins.items() if n)
+    words = f"{picture.size} becomes {width}x{height}: {new}; {100 * hole.mean():.1f} % of the canvas is new"
     facts = {"box": [place[1], place[0], place[3], place[2]], "margins": margins}
     return Found("outpaint", canvas, hole, (words,), facts)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ENCODER_VARIABLE, DECODER_VARIABLE = "LACUNA_SAM_ENCODER", "LACUNA_SAM_DECODER"
 
+ENCODER, DECODER = "sam-encoder", "sam-decoder"
+"""What such files are for, in the list of weights."""
+
 SIDE = 1024
 """Longest side of what an encoder looks at, unless it declares another one."""
 
@@ -149,23 +152,54 @@ _loaded: dict[tuple[str, str], Sam] = {}
 
 
 def current() -> Sam | None:
-    """Return the model that clicks use: of `using`, else of the environment, else none.
+    """Return the model that clicks use: of `using`, else of the environment, else the one that was added.
 
     Raises
     ------
-    WeightsError : only one of the two variables is set, or a file is not what it should be.
+    WeightsError : only one of the two variables is set, several encoders or decoders were added and none is
+        named, or a file is not what it should be.
     """
     model = _chosen.get()
     if model is not None:
         return model
     names = tuple(os.environ.get(name, "").strip() for name in (ENCODER_VARIABLE, DECODER_VARIABLE))
-    if not any(names):
+    pair = both(*names) if any(names) else _added()
+    if pair is None:
         return None
-    pair = both(*names)
     if pair not in _loaded:
         _loaded.clear()
         _loaded[pair] = load_sam(*pair)
     return _loaded[pair]
+
+
+def _added() -> tuple[str, str] | None:
+    """Return the names of the encoder and the decoder that were added, if both were."""
+    known = weights.entries()
+    found = [[entry.name for entry in known if entry.method == role] for role in (ENCODER, DECODER)]
+    if not all(found):
+        return None
+    for names, option in zip(found, ("--sam-encoder", "--sam-decoder"), strict=True):
+        if len(names) > 1:
+            raise WeightsError(
+                f"several files of Segment Anything were added: {', '.join(names)}; say {option} NAME"
+            )
+    return found[0][0], found[1][0]
+
+
+def role_of(path: Path) -> str | None:
+    """Return whether an ONNX file is an `ENCODER` or a `DECODER` of Segment Anything, or None.
+
+    Raises
+    ------
+    MissingDependencyError, WeightsError : it cannot be loaded.
+    """
+    from lacuna import onnx_io
+
+    model = onnx_io.load(path, "cpu")
+    if all(name in [port.name for port in model.inputs] for name in _NEEDED):
+        return DECODER
+    answers = len(model.outputs) == 1 and "embedding" in model.outputs[0].name
+    return ENCODER if len(model.inputs) == 1 and _layout(model.inputs[0]) and answers else None
 
 
 def both(encoder: str | None, decoder: str | None) -> tuple[str, str]:
