@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lacuna.errors import ImageError, LimitError, OptionError
-from lacuna.image import open_image
+from lacuna.image import on_canvas, open_image, save_image
 from lacuna.jobs import straighten
 from lacuna.jobs.resample import largest_rectangle, warp
 from lacuna.jobs.tilt import find_tilt
@@ -193,3 +195,15 @@ def test_what_cannot_be_is_an_error(wrong: dict) -> None:
 def test_a_canvas_beyond_the_limit() -> None:
     with pytest.raises(LimitError):
         straighten(waves(), angle=30, max_pixels=120 * 160)
+
+
+def test_a_jpeg_of_another_picture_keeps_none_of_its_blocks(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray((waves() // 256).astype(np.uint8)).save(data, "JPEG", quality=95)
+    picture = open_image(data.getvalue())
+    canvas = on_canvas(picture, 255 - picture.pixels)  # of the same size, by chance
+    hole = np.zeros(canvas.shape, dtype=bool)
+    saved = save_image(canvas, tmp_path / "out.jpg", hole=hole)
+    assert any("the whole picture is a new one" in note for note in saved.notes)
+    again = open_image(tmp_path / "out.jpg").pixels
+    assert np.abs(again.astype(int) - canvas.pixels).max() < 30

@@ -98,6 +98,7 @@ class JpegFile(Container):
     tables : quantisation tables as Pillow reads them, for ordinary re-encoding.
     rgb : the planes are R, G and B rather than Y, Cb and Cr.
     place : (top, left) of the file's picture on a larger canvas, as it is stored; None: there is no canvas.
+    redrawn : the picture is another one than the file's, of whatever size: none of its blocks can be kept.
     """
 
     parsed: Parsed | None = None
@@ -105,6 +106,7 @@ class JpegFile(Container):
     tables: tuple[tuple[int, ...], ...] = ()
     rgb: bool = False
     place: tuple[int, int] | None = None
+    redrawn: bool = False
 
 
 def read(data: bytes, max_pixels: int | None) -> Decoded:

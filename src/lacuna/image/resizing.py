@@ -34,8 +34,12 @@ def on_canvas(
         height, width = pixels.shape[:2]
         turned = container.orientation in (5, 6, 7, 8)
         container = _resized(container, *((width, height) if turned else (height, width)))
-        if place is not None and isinstance(container, jpeg.JpegFile):
-            container = placed(container, picture.shape, place, (height, width))
+        if isinstance(container, jpeg.JpegFile):
+            container = (
+                replace(container, redrawn=True)
+                if place is None
+                else placed(container, picture.shape, place, (height, width))
+            )
     return replace(picture, pixels=pixels, container=container, original=None, notes=(*picture.notes, *notes))
 
 

@@ -188,7 +188,9 @@ def _encode_jpeg(
     frame = None if container.parsed is None else container.parsed.frame
     resized = frame is not None and pixels.shape[:2] != (frame.height, frame.width)
     why = jpeg_moving.why_not(container) if resized else jpeg_blocks.why_not(container)
-    if quality is not None:
+    if container.redrawn:
+        why = "the whole picture is a new one"
+    elif quality is not None:
         why = f"quality {quality} was asked for"
     if why is None:
         try:

@@ -14,7 +14,6 @@ from lacuna.errors import DeviceOutOfMemoryError, ImageError, LimitError, Option
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
 from lacuna.image.depth import full_scale
 from lacuna.jobs.found import Found
-from lacuna.jobs.resample import largest_rectangle
 from lacuna.progress import report, run_interruptible, scaled
 from lacuna.types import Hole, OnStep
 
@@ -185,6 +184,8 @@ def _delivered(
     pictures: list[Picture], names: list[str], pixels: _Rgb, empty: Hole, mode: Mode, *, crop: bool
 ) -> Found:
     if crop:
+        from lacuna.jobs.resample import largest_rectangle  # its kernel takes numba
+
         top, left, bottom, right = largest_rectangle(~empty)
         if not bottom:
             raise ImageError("nothing of the panorama is left to be cut out")

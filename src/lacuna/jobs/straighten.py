@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lacuna.errors import ImageError, LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
 from lacuna.jobs.found import Found
-from lacuna.jobs.resample import Homography, largest_rectangle, warp
 from lacuna.jobs.tilt import SURE, find_tilt
 from lacuna.types import Hole, OnStep
 
@@ -23,6 +22,7 @@ LEAST = 0.2
 MOST = 4.0
 """A canvas has at most so many times the picture's pixels."""
 
+Homography = NDArray[np.float64]  # (3, 3), see lacuna.jobs.resample
 _Points = NDArray[np.float64]  # (N, 2): x, y
 
 
@@ -67,6 +67,8 @@ def straighten(
     >>> straighten(np.zeros((30, 40), dtype=np.uint16), angle=10, crop=True).missing
     0
     """
+    from lacuna.jobs.resample import warp  # its kernels take numba
+
     if angle is not None and corners is not None:
         raise OptionError("angle and corners both say how the picture is to be turned; give one of them")
     picture = open_image(image, max_pixels=max_pixels)
@@ -100,6 +102,8 @@ def _delivered(
     crop: bool,
 ) -> Found:
     if crop:
+        from lacuna.jobs.resample import largest_rectangle
+
         top, left, bottom, right = largest_rectangle(~empty)
         if not bottom:
             raise ImageError("nothing of the picture is left to be cut out")
