@@ -164,6 +164,19 @@ def test_a_method_gets_canon_that_it_cannot_write_to(constant: str, make_picture
     assert seed == 9
 
 
+def test_a_sketch_may_be_an_expression(add_method: Add, make_picture: Make) -> None:
+    CALLS.clear()
+    name = add_method(Constant, aux=frozenset({"sketch"}), whole_image=True)
+    result = Inpainter(name).run(
+        make_picture(30, 40), hole_in((30, 40), 9, 9), sketch="box:5,6,20,2 + box:1,1,2,2"
+    )
+    sketch = CALLS[0][2].sketch
+    assert sketch.shape == (30, 40, 1)
+    assert (sketch[6:8, 5:25] == 1).all()
+    assert sketch.sum() == 44
+    assert any(note.startswith("sketch: mask: box:5,6,20,2") for note in result.notes)
+
+
 def test_a_method_sees_the_neighbourhood(constant: str, make_picture: Make) -> None:
     inpaint(make_picture(300, 400), hole_in((300, 400), 150, 200), constant)
     assert CALLS[0][1].shape == (4 + 128, 6 + 128)

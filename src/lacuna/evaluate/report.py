@@ -286,6 +286,8 @@ def _environment(run: Run) -> list[str]:
     header = run.header
     entries = dict(header["environment"])
     entries |= {"images": header["images"], "masks": header["masks"], "seed": header["seed"]}
+    if "mask_spec" in header:
+        entries["masks were made of"] = header["mask_spec"]
     for method, options in header["options"].items():
         if options:
             entries[f"options of {method}"] = ", ".join(f"{k}={v}" for k, v in options.items())
