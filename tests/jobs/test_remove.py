@@ -108,3 +108,8 @@ def test_a_feathered_mask_fades_out(scene: np.ndarray) -> None:
     found = remove(scene, mask="box:30,50,20,20 | feather 4")
     assert found.feather == 4
     assert found.fill("telea").changed_outside > 0
+
+
+def test_a_single_text_is_one_selection(scene: np.ndarray) -> None:
+    found = remove(scene, boxes="5,5,10,10", clicks="40,60")
+    assert [one["mask"] for one in found.facts["selections"]] == ["box:5,5,10,10", "click:40,60"]

@@ -64,6 +64,8 @@ def remove(
     """
     if not (boxes or clicks or mask is not None):
         raise MaskError("nothing to remove: give a box, a click or a mask")
+    boxes = [boxes] if isinstance(boxes, str) else boxes
+    clicks = [clicks] if isinstance(clicks, str) else clicks
     radius = None if dilate is None else whole_number("dilate", dilate, 0)
     picture = open_image(image, max_pixels=max_pixels)
     # One after the other: what was found is said for each.

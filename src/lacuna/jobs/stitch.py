@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,7 +27,7 @@ _Rgb = NDArray[np.uint8]
 
 
 def stitch(
-    images: Sequence[Any],
+    images: Iterable[Any],
     *,
     mode: Mode = "panorama",
     crop: bool = False,
@@ -66,7 +66,9 @@ def stitch(
     """
     if mode not in get_args(Mode):
         raise OptionError(f"mode is {mode!r}; expected {' or '.join(map(repr, get_args(Mode)))}")
-    if isinstance(images, str | bytes | os.PathLike | np.ndarray) or len(images) < 2:
+    one = isinstance(images, str | bytes | os.PathLike | np.ndarray)
+    images = [images] if one else list(images)
+    if len(images) < 2:
         raise OptionError("stitching takes two pictures or more; one is a panorama already")
     pictures = [open_image(image, max_pixels=max_pixels) for image in images]
     names = [_name(picture, number) for number, picture in enumerate(pictures, 1)]
