@@ -44,6 +44,8 @@ class Orders:
     overwrite: bool = False
     as_json: bool = False
     quiet: bool = False
+    draw: Callable[..., None] | None = None
+    """How the preview is drawn, if not by `write_preview`."""
 
     def check(self) -> None:
         """Refuse what cannot be written, before minutes are spent on it.
@@ -84,7 +86,7 @@ def finish(
     for words in found.words:
         render.say(words, quiet=quiet)
     if orders.preview is not None:
-        write_preview(found, orders.preview, overwrite=orders.overwrite)
+        (orders.draw or write_preview)(found, orders.preview, overwrite=orders.overwrite)
         render.say(f"wrote {orders.preview}", indent=2, quiet=quiet)
     if orders.dry_run:
         if orders.as_json:
