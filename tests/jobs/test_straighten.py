@@ -76,6 +76,15 @@ def test_the_colour_under_transparency_does_not_bleed() -> None:
     assert found.missing == 0  # the corners go on with transparency
 
 
+def test_an_edge_of_alpha_has_no_fringe() -> None:
+    picture = np.zeros((60, 60, 4), dtype=np.uint16)
+    picture[20:40, 20:40] = (30000, 12000, 50000, 65535)
+    pixels = straighten(picture, angle=20).picture.pixels
+    visible = pixels[..., 3] > 3000
+    assert visible.sum() > 300
+    assert np.abs(pixels[visible][:, :3].astype(int) - [30000, 12000, 50000]).max() <= 2
+
+
 def test_clockwise_is_positive() -> None:
     picture = np.zeros((101, 101), dtype=np.uint8)
     picture[50, 50:] = 255  # a hand at three o'clock

@@ -60,10 +60,15 @@ def warp(
 
 
 def _unmultiply(out: _Array, opaque: float) -> None:
-    """Divide colours by alpha, in place. Ringing may take alpha beyond its range."""
-    np.clip(out[..., -1], 0, opaque, out=out[..., -1])
+    """Divide colours by alpha, in place.
+
+    Alpha overshoots beside an edge, and so do colours multiplied by it: cut it only after the division, or
+    a bright fringe is left.
+    """
     share = out[..., -1:] / opaque
-    out[..., :-1] = np.where(share > 1e-4, out[..., :-1] / np.maximum(share, 1e-4), 0)
+    visible = share > 1e-3
+    out[..., :-1] = np.where(visible, out[..., :-1] / np.where(visible, share, 1), 0)
+    np.clip(out[..., -1], 0, opaque, out=out[..., -1])
 
 
 def _native(out: _Array, like: Pixels) -> Pixels:
