@@ -93,7 +93,7 @@ def test_half_of_all_wide_masks_are_not_boxes() -> None:
 
 
 GOLDEN = {
-    "irregular": "698aef77c87bd2a2",
+    "irregular": "789567e025085c24",
     "brush": "fafa20ebec90b03f",
     "wide": "b439c88facad8844",
     "blobs": "51208f98b3a832ba",

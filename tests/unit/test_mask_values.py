@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -56,6 +56,7 @@ def test_a_polygon_is_what_a_ray_to_the_left_says(
 
 @settings(max_examples=60, deadline=None)
 @given(shapes, units, units, units, units, st.integers(1, 900))
+@example((1, 1), 3, 3, 1, 5, 125)
 def test_a_line_is_what_lies_within_its_radius(
     shape: tuple[int, int], x0: int, y0: int, x1: int, y1: int, radius: int
 ) -> None:

@@ -92,8 +92,11 @@ def _cross(bounds: Array, yc: Number, x0: Number, y0: Number, x1: Number, y1: Nu
 def line(out: Array, x0: Number, y0: Number, x1: Number, y1: Number, radius: Number) -> Number:
     """Paint a line with round ends: all within a radius of the segment."""
     dx, dy = x1 - x0, y1 - y0
-    length = max(_root(dx * dx + dy * dy), 1)
-    across, down = -dy * radius // length, dx * radius // length
+    square = dx * dx + dy * dy
+    # In 1/256 of a unit where it fits: a whole number would be far off for a segment of two or three units.
+    fine = UNIT if square < 2**44 else 1
+    length = max(_root(square * fine * fine), 1)
+    across, down = -dy * radius * fine // length, dx * radius * fine // length
     first, last = _rows(out, min(y0, y1) - radius, max(y0, y1) + radius)
     bounds = np.empty(2, dtype=np.int64)
     corners = np.empty((4, 2), dtype=np.int64)
