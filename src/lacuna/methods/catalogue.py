@@ -85,6 +85,18 @@ SPECS: tuple[MethodSpec, ...] = (
         accelerated=True,
     ),
     MethodSpec(
+        name="guided",
+        family="onnx",
+        summary="a network says what is there, the photo's own patches how it looks; needs a file",
+        factory=f"{_ONNX}.guided:Guided",
+        reference="Zhang et al. 2022 (ECCV): guided PatchMatch",
+        aux=frozenset({"sources"}),
+        random=True,
+        probe="lacuna.onnx_io:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
         name="partial-conv",
         family="cnn",
         summary="a U-Net that convolves valid pixels only; irregular holes; needs weights",

@@ -1,0 +1,145 @@
+"""`guided` with tiny models: what it takes from the network, and what stays the photo's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lacuna
+from lacuna import errors
+from lacuna.inpainting import Inpainter, Result
+
+pytest.importorskip("onnx")
+
+Make = Callable[..., np.ndarray]
+MakeOnnx = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def painters(tmp_path_factory: pytest.TempPathFactory, make_onnx: MakeOnnx) -> dict[str, Path]:
+    """Models that paint the hole darker or brighter than what surrounds it, and one that fails."""
+    folder = tmp_path_factory.mktemp("painters")
+    paths = {
+        name: make_onnx(folder / f"{name}.onnx", gains=(gain, gain, gain))
+        for name, gain in {"dark": 0.2, "same": 1.0, "bright": 1.8}.items()
+    }
+    zero = "k = Constant<value = float {0.0}>() filled = Div(painted, k)"
+    paths["broken"] = make_onnx(folder / "broken.onnx", extra=zero)
+    for path in paths.values():
+        path.with_suffix(".toml").write_text('image = "image"\nmask = "mask"\n')
+    return paths
+
+
+def fill(path: Path, picture: np.ndarray, hole: np.ndarray, *, seed: int = 0, **options: Any) -> Result:
+    result = Inpainter("guided", options={"weights": str(path), **options}).run(picture, hole, seed=seed)
+    assert (result.image.shape, result.image.dtype) == (picture.shape, picture.dtype)
+    assert result.changed_outside == 0
+    assert np.array_equal(result.image[~hole], picture[~hole])
+    return result
+
+
+@pytest.fixture
+def two_textures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Fine dark grain on the left, coarse bright grain on the right, and a hole that both could fill."""
+    grain = rng.integers(-8, 8, (120, 160, 3))
+    grain[:, 80:] *= 5
+    picture = (grain + np.where(np.arange(160) < 80, 40, 190)[None, :, None]).astype(np.uint8)
+    hole = np.zeros((120, 160), bool)
+    hole[30:90, 50:110] = True
+    return picture, hole
+
+
+def grain(result: Result) -> float:
+    """How coarse the middle of the fill is; what the patches bring, since no guide of 64 pixels has grain."""
+    return float(np.diff(result.image[45:75, 65:95].astype(float), axis=1).std())
+
+
+def test_the_network_says_what_and_the_photo_says_how(
+    painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    dark, bright = (fill(painters[name], *two_textures, strength=1.0) for name in ("dark", "bright"))
+    assert grain(dark) > 3
+    assert grain(bright) > 2 * grain(dark)
+
+
+def test_strength_says_how_much_the_network_counts(
+    painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    apart = []
+    for strength in (0.0, 1.0):
+        dark, bright = (fill(painters[n], *two_textures, strength=strength) for n in ("dark", "bright"))
+        apart.append(grain(bright) - grain(dark))
+    assert apart[1] > apart[0]
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, "uint8"), (4, "uint16"), (3, "float32")])
+@pytest.mark.parametrize("size", [(20, 27), (9, 70), (150, 90)])
+def test_any_picture(
+    painters: dict[str, Path], make_picture: Make, size: tuple[int, int], channels: int, dtype: str
+) -> None:
+    hole = np.zeros(size, bool)
+    hole[size[0] // 3 : size[0] // 2 + 1, size[1] // 3 : size[1] // 2 + 1] = True
+    fill(painters["same"], make_picture(*size, channels, np.dtype(dtype)), hole)
+
+
+def test_the_same_seed_gives_the_same_bytes(painters: dict[str, Path], make_picture: Make) -> None:
+    hole = np.zeros((90, 120), bool)
+    hole[30:60, 40:80] = True
+    picture = make_picture(90, 120)
+    first, again, other = (fill(painters["same"], picture, hole, seed=seed).image for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_hole_that_the_network_cannot_see_is_left_to_the_patches(
+    painters: dict[str, Path], make_picture: Make
+) -> None:
+    picture, hole = make_picture(300, 400), np.zeros((300, 400), bool)
+    hole[100:220, 200] = True
+    result = fill(painters["broken"], picture, hole, across=32)
+    assert any("would see no hole" in note for note in result.notes)
+    assert np.array_equal(result.image, lacuna.inpaint(picture, hole, "patchmatch"))
+
+
+def test_sources_are_respected(
+    painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    picture, hole = two_textures
+    sources = np.zeros(hole.shape, bool)
+    sources[:, 80:] = True
+    method = Inpainter("guided", options={"weights": str(painters["dark"])})
+    free, bound = (method.run(picture, hole, sources=given) for given in (None, sources))
+    assert grain(bound) > 2 * grain(free)
+
+
+def test_it_shows_its_guide(painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]) -> None:
+    picture, hole = two_textures
+    method = Inpainter("guided", options={"weights": str(painters["bright"])})
+    result, told = method.explain(picture, hole)
+    assert np.array_equal(result.image, method(picture, hole))
+    (guide,) = told[0][1].pictures
+    assert guide.name == "guide"
+    assert min(guide.image.shape[:2]) == 64
+
+
+def test_a_network_that_fails_is_an_error_and_not_a_fill(
+    painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    with pytest.raises(errors.MethodError, match="finite"):
+        fill(painters["broken"], *two_textures)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"across": 8}, "'across' of method 'guided' is 8; expected 16 to 1024"),
+        ({"strength": 1.5}, "'strength' of method 'guided' is 1.5; expected 0 to 1"),
+    ],
+)
+def test_values_out_of_range(painters: dict[str, Path], options: dict[str, Any], words: str) -> None:
+    with pytest.raises(errors.OptionError, match=words):
+        Inpainter("guided", options={"weights": str(painters["same"]), **options})
