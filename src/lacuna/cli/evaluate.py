@@ -83,6 +83,16 @@ TimeLimit = Annotated[
         "--time-limit", metavar="S", help="Seconds after which a fill is stopped.", rich_help_panel=_RUN
     ),
 ]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="Memory, such as [bold]8GiB[/], beyond which a fill is stopped: all that the method's process "
+        "and its programs hold. Linux alone.",
+        rich_help_panel=_RUN,
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the run in that folder.", rich_help_panel=_RUN),
@@ -121,6 +131,7 @@ def evaluate(
     allow_unmatched: AllowUnmatched = False,
     workers: Workers = 1,
     time_limit: TimeLimit = 600.0,
+    memory_limit: MemoryLimit = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     pictures: Pictures = 3,
@@ -141,6 +152,7 @@ def evaluate(
         raise typer.BadParameter("--resume and --overwrite exclude each other")
     from lacuna.evaluate import evaluate as run_all
     from lacuna.evaluate import write_report, write_tables
+    from lacuna.evaluate.memory import parse_bytes
 
     try:
         with render.progress(quiet=quiet) as on_step:
@@ -153,6 +165,7 @@ def evaluate(
                 seed=seed,
                 workers=workers,
                 time_limit=time_limit,
+                memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
                 lpips=lpips,
                 resume=resume,
                 overwrite=overwrite,

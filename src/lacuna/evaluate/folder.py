@@ -94,7 +94,8 @@ class Ledger:
 def open_ledger(path: Path, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Ledger:
     """Make the folder of a run, or go on with it, and write its header.
 
-    Rows of methods that were not installed are forgotten when these are asked for again on resume.
+    Rows of methods that were not installed are forgotten when these are asked for again on resume, and so are
+    rows that met a lower limit of time or memory than the present one.
 
     Raises
     ------
@@ -150,8 +151,18 @@ def _resumed(path: Path, header: Mapping[str, Any]) -> tuple[list[Row], Mapping[
     methods = [*run.header["methods"], *(m for m in header["methods"] if m not in run.header["methods"])]
     merged = {**header, "methods": methods, "options": {**theirs, **ours}, "started": run.header["started"]}
     again = set(header["methods"])
-    kept = [row for row in run.rows if row["status"] != "missing" or row["method"] not in again]
+    kept = [row for row in run.rows if row["method"] not in again or not _may_do_better(row, header)]
     return kept, merged
+
+
+def _may_do_better(row: Row, header: Mapping[str, Any]) -> bool:
+    """Return whether a row without a fill says nothing about what is asked now."""
+    if row["status"] == "missing":
+        return True
+    name = {"TimeLimit": "time_limit", "MemoryLimit": "memory_limit"}.get(row.get("type", ""))
+    if name is None or row.get("limit") is None:
+        return False
+    return header[name] is None or bool(header[name] > row["limit"])
 
 
 def _read_rows(path: Path) -> list[Row]:

@@ -16,7 +16,8 @@ from lacuna.evaluate.cases import Case, find_cases
 from lacuna.evaluate.drawn import mask_source
 from lacuna.evaluate.environment import describe
 from lacuna.evaluate.folder import FILLS, Ledger, Row, Run, load_run, open_ledger
-from lacuna.evaluate.pool import Job, run_jobs
+from lacuna.evaluate.memory import check_memory_limit
+from lacuna.evaluate.pool import Job, Limits, run_jobs
 from lacuna.evaluate.scoring import Scorer
 from lacuna.progress import report
 from lacuna.types import OnStep
@@ -86,6 +87,7 @@ def evaluate(
     seed: int = 0,
     workers: int = 1,
     time_limit: float = TIME_LIMIT,
+    memory_limit: int | None = None,
     lpips: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -108,6 +110,9 @@ def evaluate(
     seed : handed to every method with every picture; of random masks too.
     workers : processes at once. Seconds of methods that run side by side are longer than alone.
     time_limit : seconds for one fill; beyond it the process is killed and the row says so.
+    memory_limit : bytes that a worker may hold, with everything it has loaded and started (Linux alone);
+        beyond it, it is killed and the row says so. Looked at four times a second, so that more may be held
+        for a moment.
     lpips : weights; None takes what is found, and ``on_note`` hears when that is nothing.
     resume : go on with a run; methods may be added to it.
     overwrite : throw an earlier run away.
@@ -125,7 +130,8 @@ def evaluate(
     UnknownMethodError, OptionError, WeightsError
     OutputError : the folder holds another run, or the disk is full.
     """
-    _check(seed, workers, time_limit)
+    limits = Limits(time_limit, memory_limit)
+    _check(seed, workers, limits)
     entries = parse_methods(methods, options)
     scorer = Scorer(lpips)
     with mask_source(os.fspath(masks), Path(images), seed) as source:
@@ -133,7 +139,7 @@ def evaluate(
         left_out = [f"left out: {words}" for words in left_out]
         for words in (*source.notes, *left_out, *scorer.left_out):
             on_note(words)
-        header = _header(Path(images), source.folder, cases, entries, seed, workers, time_limit, scorer)
+        header = _header(Path(images), source.folder, cases, entries, seed, workers, limits, scorer)
         header |= source.facts(Path(output))
         ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
         holes = source.keep(Path(output))
@@ -163,7 +169,7 @@ def evaluate(
             )
     runnable = [job for job in jobs if missing[job.label] is None]
     if runnable:
-        run_jobs(runnable, on_answer, workers=workers, time_limit=time_limit)
+        run_jobs(runnable, on_answer, workers=workers, limits=limits)
     return load_run(Path(output))
 
 
@@ -211,13 +217,14 @@ class _Bench:
         self.ledger.add(row)
 
 
-def _check(seed: int, workers: int, time_limit: float) -> None:
+def _check(seed: int, workers: int, limits: Limits) -> None:
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected 0 or more")
     if workers < 1:
         raise OptionError(f"workers is {workers}; expected 1 or more")
-    if not time_limit > 0:
-        raise OptionError(f"time_limit is {time_limit}; expected more than 0 seconds")
+    if not limits.seconds > 0:
+        raise OptionError(f"time_limit is {limits.seconds}; expected more than 0 seconds")
+    check_memory_limit(limits.memory)
 
 
 def _header(
@@ -227,7 +234,7 @@ def _header(
     entries: Sequence[Entry],
     seed: int,
     workers: int,
-    time_limit: float,
+    limits: Limits,
     scorer: Scorer,
 ) -> dict[str, Any]:
     listed = hashlib.sha256()
@@ -245,7 +252,8 @@ def _header(
         "options": {entry.label: entry.options for entry in entries},
         "seed": seed,
         "workers": workers,
-        "time_limit": time_limit,
+        "time_limit": limits.seconds,
+        "memory_limit": limits.memory,
         "figures": scorer.figures,
         "skipped": scorer.skipped,
         "lpips": scorer.lpips,

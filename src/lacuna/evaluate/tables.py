@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lacuna.evaluate.environment import as_line
 from lacuna.evaluate.folder import Run, write_text
+from lacuna.evaluate.memory import spoken
 from lacuna.evaluate.summary import TESTED, Bucket, Difference, Line, buckets, differences, lines, tables
 from lacuna.metrics import FACTS
 
@@ -110,9 +111,12 @@ def facts(run: Run) -> list[str]:
     header = run.header
     net = header["lpips"]
     workers = " or ".join(map(str, sorted({row.get("workers", header["workers"]) for row in run.rows})))
+    limits = f"{header['time_limit']:g} s"
+    if header.get("memory_limit") is not None:
+        limits += f" and {spoken(header['memory_limit'])}"
     said = [
         f"{header['pictures']} pictures, {header['cases']['count']} holes, seed {header['seed']}, "
-        f"{workers} at a time, {header['time_limit']:g} s at most for one fill.",
+        f"{workers} at a time, {limits} at most for one fill.",
         "Means over the holes that every method filled which filled any, with 95 % bootstrap "
         "intervals over pictures. Seconds: median, the call alone, after a warm-up. Memory: the most that a "
         "fill needed above "
