@@ -44,6 +44,13 @@ def test_frechet_of_fewer_rows_than_columns_is_finite(rng: np.random.Generator) 
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-5)
 
 
+def test_frechet_of_few_rows_is_that_of_many(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(9, 12)), 1.5 * rng.normal(size=(7, 12)) + 0.2
+    running = Frechet()  # always by the covariances
+    running.update(first=x, second=y)
+    assert frechet_distance(x, y) == pytest.approx(running.compute(), rel=1e-6)
+
+
 def test_batches_and_merging_change_nothing(rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(21, 3)), rng.normal(size=(17, 3)) * 2
     for cls, whole in ((Frechet, frechet_distance), (Kernel, kernel_distance)):

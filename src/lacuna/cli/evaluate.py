@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,16 @@ Lpips = Annotated[
         "--lpips",
         metavar="FILE",
         help="LPIPS weights (safetensors: squeeze, alex or vgg); unless given, those in LACUNA_SHARED.",
+        rich_help_panel=_DATA,
+    ),
+]
+Inception = Annotated[
+    str | None,
+    typer.Option(
+        "--inception",
+        metavar="FILE",
+        help="Inception weights (pt_inception-2015-12-05, .pth or safetensors) for FID and KID. "
+        "Without, figures of sets are over LPIPS's features.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -128,6 +139,7 @@ def evaluate(
     option: Settings = None,
     seed: options.Seed = 0,
     lpips: Lpips = None,
+    inception: Inception = None,
     allow_unmatched: AllowUnmatched = False,
     workers: Workers = 1,
     time_limit: TimeLimit = 600.0,
@@ -167,6 +179,7 @@ def evaluate(
                 time_limit=time_limit,
                 memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
                 lpips=lpips,
+                inception=inception,
                 resume=resume,
                 overwrite=overwrite,
                 allow_unmatched=allow_unmatched,
@@ -211,8 +224,10 @@ def _compare(first: str, second: str, *, as_json: bool) -> int:
 
 
 def _facts(run: Run, written: list[str]) -> dict[str, Any]:
+    from lacuna.evaluate.sets import nets, set_lines
     from lacuna.evaluate.summary import lines, tables
 
+    sets = [line for table in tables(run) for net in nets(run) for line in set_lines(run, table, net)]
     found = [line for table in tables(run) for line in lines(table, run.header["figures"])]
     return {
         "version": run.header["version"],
@@ -233,6 +248,7 @@ def _facts(run: Run, written: list[str]) -> dict[str, Any]:
             }
             for line in found
         ],
+        "sets": [asdict(line) for line in sets],
     }
 
 

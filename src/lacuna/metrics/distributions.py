@@ -51,6 +51,8 @@ def frechet_distance(first: Features, second: Features) -> float:
     25.0
     """
     check_features(first, second, 2)
+    if max(len(first), len(second)) < first.shape[1]:
+        return _frechet_of_few(first, second)
     return _frechet_compute(_moments_update(first), _moments_update(second))
 
 
@@ -182,6 +184,18 @@ def _frechet_compute(first: Moments, second: Moments) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ b @ root), 0)).sum()
     return float(np.square(mean_a - mean_b).sum() + np.trace(a) + np.trace(b) - 2 * cross)
+
+
+def _frechet_of_few(first: Features, second: Features) -> float:
+    """Return the distance where there are fewer rows than columns, without a matrix of columns × columns.
+
+    With centred rows A and B the covariances are AᵀA and BᵀB, and the trace of √(AᵀA BᵀB) is the sum of the
+    singular values of A Bᵀ.
+    """
+    means = [x.astype(np.float64).mean(axis=0) for x in (first, second)]
+    a, b = ((x - mean) / np.sqrt(len(x) - 1) for x, mean in zip((first, second), means, strict=True))
+    cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return float(np.square(means[0] - means[1]).sum() + np.square(a).sum() + np.square(b).sum() - 2 * cross)
 
 
 def _kernel_compute(first: Features, second: Features) -> float:

@@ -1,8 +1,8 @@
 """The Inception v3 that FID is defined by, in plain torch; torchvision is not needed.
 
 It is the network of the papers as TensorFlow's graph of December 2015 computes it, which differs from the
-usual ports: pictures are resized without half-pixel centres, average pooling does not count padding, the last block
-pools with the maximum, and there are 1008 classes.
+usual ports: pictures are resized without half-pixel centres, average pooling does not count padding, the
+last block pools with the maximum, and there are 1008 classes.
 
 References
 ----------
