@@ -88,6 +88,26 @@ def test_kernel_distance_by_hand() -> None:
     assert kernel_distance(x, y) == within - 2 * across
 
 
+def test_fills_and_their_own_originals_are_not_compared(rng: np.random.Generator) -> None:
+    """Rows in pairs: the plain estimate of equal distributions is below 0, the other right."""
+    names = [str(i) for i in range(6)]
+    plain, apart = [], []
+    for _ in range(300):
+        x = rng.normal(size=(6, 3))
+        y = (x + 0.1 * rng.normal(size=x.shape)) / 1.01**0.5
+        plain.append(kernel_distance(y, x))
+        apart.append(kernel_distance(y, x, pictures=(names, names)))
+    assert np.mean(plain) < -0.2
+    assert abs(np.mean(apart)) < 4 * np.std(apart) / 300**0.5
+    x = rng.normal(size=(6, 3))
+    assert kernel_distance(x, x, pictures=(names, names)) == pytest.approx(0, abs=1e-9)
+    other = [f"other {i}" for i in range(6)]
+    assert kernel_distance(x, y, pictures=(names, other)) == kernel_distance(x, y)
+    for bad in (names[:5], ["0"] * 6):
+        with pytest.raises(ImageError, match="pictures"):
+            kernel_distance(x, x, pictures=(bad, names))
+
+
 def test_kernel_subsets_average_to_the_whole(rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + 1
     drawn = kernel_distance(x, y, subset=30, subsets=200, seed=3)

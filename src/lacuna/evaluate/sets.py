@@ -23,8 +23,8 @@ SUBSET = 1000
 SMALL_SETS = (
     "The Fréchet distance of a small set is biased by an amount that depends on its size and differs between "
     "methods: compare it within a table only, and trust the order only where gaps are wide. The kernel "
-    "distance has no such bias, but as fills are compared with their own originals a perfect method lies a "
-    "little below 0."
+    "distance is KID's estimator without such bias: a fill never meets its own original in it. It is 0 for a "
+    "perfect method and may be negative by chance."
 )
 
 
@@ -148,13 +148,13 @@ def _line(
 def _figures(
     fakes: NDArray[np.float64], cases: list[Cell], truth: dict[str, NDArray[np.float64]]
 ) -> tuple[dict[str, float], list[str]]:
-    # A picture with several holes counts once among the originals: rows twice there would bias the kernel
-    # distance, which takes rows for independent.
+    # A picture with several holes counts once among the originals.
     reals = np.stack(list(truth.values()))
+    pictures = [image for image, _ in cases], list(truth)
     least = min(len(fakes), len(reals))
     figures = {
         "frechet": frechet_distance(fakes, reals),
-        "kernel": kernel_distance(fakes, reals, subset=SUBSET if least > SUBSET else None),
+        "kernel": kernel_distance(fakes, reals, subset=SUBSET if least > SUBSET else None, pictures=pictures),
     }
     pairs, columns = fakes.shape
     if pairs <= columns:
