@@ -57,6 +57,7 @@ def test_it_has_as_many_parameters_as_the_published_network() -> None:
     assert len(inception_net.shapes()) == 94
 
 
+@pytest.fixture(scope="module")
 def witness() -> Any:
     """Return torch-fidelity's extractor; its package needs torchvision, this module does not."""
     found = importlib.util.find_spec("torch_fidelity")
@@ -74,9 +75,9 @@ def witness() -> Any:
 
 
 def test_features_are_those_of_torch_fidelity(
-    net: Inception, weights: Path, rng: np.random.Generator
+    witness: Any, net: Inception, weights: Path, rng: np.random.Generator
 ) -> None:
-    extractor = witness()("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights))
+    extractor = witness("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights))
     for shape in ((83, 120), (350, 310)):
         pixels = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
         pixels[10:40, 5:60] //= 5
