@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,22 @@ def _shiftmap(image: Pixels, hole: Hole, limit: float) -> tuple[Pixels, float]:
     return out, float(printed)
 
 
+def _skimage_biharmonic(image: Pixels, hole: Hole, limit: float) -> tuple[Pixels, float]:
+    from skimage.restoration import inpaint_biharmonic  # half a second to import
+
+    start = time.perf_counter()
+    out = inpaint_biharmonic(image, hole, channel_axis=-1)
+    seconds = time.perf_counter() - start
+    return np.rint(np.clip(out, 0, 1) * 255).astype(np.uint8), seconds
+
+
+def _skimage_version() -> str | None:
+    try:
+        return f"scikit-image {metadata.version('scikit-image')}"
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _gmic_version() -> str | None:
     if shutil.which("gmic") is None:
         return None
@@ -142,3 +159,9 @@ RIVALS = {
         Rival("gmic-matchpatch", _gmic("-inpaint_matchpatch[0]", "[1]"), _gmic_version, _PROCESS),
     )
 }
+"""Those that speed.py and quality.py run unless told otherwise."""
+
+SLOW_RIVALS = {
+    "skimage-biharmonic": Rival("skimage-biharmonic", _skimage_biharmonic, _skimage_version, _CALL)
+}
+"""Those that would hold these up for hours; sizes.py stops them when their time is over."""

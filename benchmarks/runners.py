@@ -19,7 +19,7 @@ from splits import Example
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "src" / "lacuna"
-OURS = ("exemplar", "methods", "frame.py", "blend.py", "inpainting.py", "jit.py")
+OURS = ("exemplar", "methods", "multigrid", "frame.py", "blend.py", "inpainting.py", "jit.py")
 """Parts of the package that decide what a fill looks like."""
 
 Hole = NDArray[np.bool_]
@@ -58,7 +58,7 @@ class Runner:
         if self.rival is not None:
             code = _version(self.name)
         else:
-            code = f"{_code_hash()} {sorted(self.options.items())} {self.seed} {self.door}"
+            code = f"{code_hash()} {sorted(self.options.items())} {self.seed} {self.door}"
         digest = hashlib.sha256(f"{self.name} {code}".encode())
         digest.update(to_bytes(example.truth).tobytes() + np.packbits(example.hole).tobytes())
         return f"{example.split}-{example.kind}-{example.name}-{digest.hexdigest()[:12]}"
@@ -110,13 +110,15 @@ def evaluate(runner: Runner, example: Example, folder: Path, limit: float = TIME
     Parameters
     ----------
     folder : the picture is kept in ``folder/cache/<method>/<key>.png``, the figures beside it in JSON.
-    limit : seconds that a rival may take; a rival that fails is remembered as failed.
+    limit : seconds that a rival may take; a rival that fails is remembered as failed, until it is
+        given more than it had.
     """
     stem = folder / "cache" / runner.name / runner.key(example)
     record, picture_path = stem.with_suffix(".json"), stem.with_suffix(".png")
     if record.is_file():
         kept = json.loads(record.read_text())
-        return Outcome(runner.label, kept["figures"], kept["seconds"], kept["failure"], str(picture_path))
+        if kept["figures"] is not None or kept["seconds"] >= limit:
+            return Outcome(runner.label, kept["figures"], kept["seconds"], kept["failure"], str(picture_path))
     record.parent.mkdir(parents=True, exist_ok=True)
     try:
         fill, seconds = runner.fill(example, limit)
@@ -164,7 +166,7 @@ def _version(name: str) -> str:
 
 
 @functools.cache
-def _code_hash() -> str:
+def code_hash() -> str:
     """Return a hash of the sources that decide what our fills look like."""
     digest = hashlib.sha256()
     for part in OURS:

@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from lacuna.cli import exits
-from lacuna.errors import ConfigError, ImageError, MaskError, OutputError, UnknownMethodError
+from lacuna.errors import (
+    ConfigError,
+    ImageError,
+    MaskError,
+    OptionError,
+    OutputError,
+    UnknownMethodError,
+    WeightsNotFoundError,
+)
 
 
 @pytest.fixture
@@ -50,6 +58,8 @@ def test_it_writes_tables_and_a_report_and_compares(lacuna: Callable, folders: P
     ("more", "how", "code"),
     [
         (["--methods", "tele"], {}, exits.EXIT_CODES[UnknownMethodError]),
+        (["--memory-limit", "lots"], {}, exits.EXIT_CODES[OptionError]),
+        (["--inception", "none.pth"], {}, exits.EXIT_CODES[WeightsNotFoundError]),
         ([], {"images": "empty"}, exits.EXIT_CODES[ImageError]),
         ([], {"masks": "empty"}, exits.EXIT_CODES[MaskError]),
         (["--resume", "--overwrite"], {}, exits.USAGE),
@@ -61,6 +71,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 ) -> None:
     ran = lacuna(*command(folders, *more, **how))
     assert (ran.code, ran.out, ran.err.count("\n")) == (code, "", 1)
+    assert not (folders / "report").exists()
+
+
+def test_names_that_do_not_match_are_listed(lacuna: Callable, folders: Path) -> None:
+    (folders / "masks/b.png").rename(folders / "masks/stray.png")
+    ran = lacuna(*command(folders))
+    assert ran.code == exits.EXIT_CODES[MaskError]
+    assert "1 without a mask: b.png; 1 without a picture: stray.png" in " ".join(ran.err.split())
     assert not (folders / "report").exists()
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from lacuna import registry
 
 PLUGIN = """
-import dataclasses, os, signal, time
+import dataclasses, os, signal, subprocess, sys, time
 import numpy as np
 from lacuna.registry import MethodSpec
 
@@ -51,16 +51,33 @@ class Peek(Broken):
     def fill(self, image, hole, *, aux, seed, on_step=None):
         return image  # whatever lies under the hole
 
+class Hoard(Broken):
+    def fill(self, image, hole, *, aux, seed, on_step=None):
+        if image.shape[1] == 60:  # the first picture
+            kept = [np.ones(20_000_000) for _ in range(4)]  # 640 MB
+            time.sleep(20)
+        return image
+
+class Parent(Broken):
+    def fill(self, image, hole, *, aux, seed, on_step=None):
+        code = "import time; kept = bytearray(b'x') * 700_000_000; time.sleep(20)"
+        child = subprocess.Popen([sys.executable, "-c", code])
+        with open(os.environ["LACUNA_TEST_COUNT"], "a") as stream:
+            stream.write(f"{child.pid} ")
+        child.wait()
+        return image
+
 def absent():
     return "install the thing"
 
 def spec(name, cls, **facts):
     return MethodSpec(name=name, family="test", summary="", factory=f"lacuna_eval_plugin:{cls}", **facts)
 
-SPECS = {name.lower(): spec(name.lower(), name) for name in ("Grey", "Trip", "Crash", "Hang", "Peek")}
+CLASSES = ("Grey", "Trip", "Crash", "Hang", "Peek", "Hoard", "Parent")
+SPECS = {name.lower(): spec(name.lower(), name) for name in CLASSES}
 SPECS["absent"] = spec("absent", "Grey", probe="lacuna_eval_plugin:absent")
 """
-NAMES = ("grey", "trip", "crash", "hang", "peek", "absent")
+NAMES = ("grey", "trip", "crash", "hang", "peek", "hoard", "parent", "absent")
 
 
 @pytest.fixture

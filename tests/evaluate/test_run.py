@@ -161,6 +161,55 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(
     assert len(load_run(data / "out").rows) == 2
 
 
+def test_a_fill_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(
+    plugin: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(data, "grey")
+    (data / "out/fills/peek").write_text("in the way")
+    with pytest.raises(
+        OutputError, match=r"cannot be written: .*; what is done is kept: go on with --resume"
+    ):
+        run(data, "peek", resume=True)
+    assert len(load_run(data / "out").rows) == 6
+    (data / "out/fills/peek").unlink()
+    assert len(run(data, "peek", resume=True).rows) == 12
+
+
+@pytest.mark.parametrize("name", ["run.json", "tables.md", "report.html"])
+def test_a_full_disk_leaves_no_half_of_a_file(
+    plugin: Path, data: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write = Path.write_text
+
+    def full(path: Path, text: str, *args: Any, **how: Any) -> int:
+        if path.name == f"{name}.part":
+            write(path, text[:5], *args, **how)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, text, *args, **how)
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    def everything() -> None:
+        found = run(data, "grey")
+        write_tables(found)
+        write_report(found)
+
+    with pytest.raises(OutputError, match=rf"{name} cannot be written: No space left on device"):
+        everything()
+    assert not (data / "out" / name).exists()
+    assert not list((data / "out").rglob("*.part"))
+
+
+def test_a_broken_mask_is_a_row_like_a_broken_picture(plugin: Path, data: Path) -> None:
+    (data / "masks/big/p0.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    Image.new("L", (9, 9), 255).save(data / "masks/big/p1.png")
+    Image.new("L", (80, 50), 0).save(data / "masks/big/p2.png")
+    rows = run(data, "grey").rows
+    assert [row["status"] for row in rows] == ["error"] * 3 + ["ok"] * 3
+    assert {row["type"] for row in rows[:3]} <= {"MaskError", "ImageError"}
+    assert "is empty: nothing is missing" in rows[2]["error"]
+
+
 def test_tables_hold_every_row_and_only_common_cases(plugin: Path, data: Path) -> None:
     found = run(data, "grey,trip,grey@dark", options=["grey@dark:level=0.1"])
     write_tables(found)

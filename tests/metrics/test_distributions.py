@@ -44,6 +44,13 @@ def test_frechet_of_fewer_rows_than_columns_is_finite(rng: np.random.Generator) 
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-5)
 
 
+def test_frechet_of_few_rows_is_that_of_many(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(9, 12)), 1.5 * rng.normal(size=(7, 12)) + 0.2
+    running = Frechet()  # always by the covariances
+    running.update(first=x, second=y)
+    assert frechet_distance(x, y) == pytest.approx(running.compute(), rel=1e-6)
+
+
 def test_batches_and_merging_change_nothing(rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(21, 3)), rng.normal(size=(17, 3)) * 2
     for cls, whole in ((Frechet, frechet_distance), (Kernel, kernel_distance)):
@@ -79,6 +86,26 @@ def test_kernel_distance_by_hand() -> None:
     within = 1.0 + (1 * 2 + 1) ** 3
     across = (1 + 1 + (1 + 1) ** 3 + (2 + 1) ** 3) / 4
     assert kernel_distance(x, y) == within - 2 * across
+
+
+def test_fills_and_their_own_originals_are_not_compared(rng: np.random.Generator) -> None:
+    """Rows in pairs: the plain estimate of equal distributions is below 0, the other right."""
+    names = [str(i) for i in range(6)]
+    plain, apart = [], []
+    for _ in range(300):
+        x = rng.normal(size=(6, 3))
+        y = (x + 0.1 * rng.normal(size=x.shape)) / 1.01**0.5
+        plain.append(kernel_distance(y, x))
+        apart.append(kernel_distance(y, x, pictures=(names, names)))
+    assert np.mean(plain) < -0.2
+    assert abs(np.mean(apart)) < 4 * np.std(apart) / 300**0.5
+    x = rng.normal(size=(6, 3))
+    assert kernel_distance(x, x, pictures=(names, names)) == pytest.approx(0, abs=1e-9)
+    other = [f"other {i}" for i in range(6)]
+    assert kernel_distance(x, y, pictures=(names, other)) == kernel_distance(x, y)
+    for bad in (names[:5], ["0"] * 6):
+        with pytest.raises(ImageError, match="pictures"):
+            kernel_distance(x, x, pictures=(bad, names))
 
 
 def test_kernel_subsets_average_to_the_whole(rng: np.random.Generator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,6 +57,16 @@ Lpips = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Inception = Annotated[
+    str | None,
+    typer.Option(
+        "--inception",
+        metavar="FILE",
+        help="Inception weights (pt_inception-2015-12-05, .pth or safetensors) for FID and KID. "
+        "Without, figures of sets are over LPIPS's features.",
+        rich_help_panel=_DATA,
+    ),
+]
 AllowUnmatched = Annotated[
     bool,
     typer.Option(
@@ -81,6 +92,16 @@ TimeLimit = Annotated[
     float,
     typer.Option(
         "--time-limit", metavar="S", help="Seconds after which a fill is stopped.", rich_help_panel=_RUN
+    ),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="Memory, such as [bold]8GiB[/], beyond which a fill is stopped: all that the method's process "
+        "and its programs hold. Linux alone.",
+        rich_help_panel=_RUN,
     ),
 ]
 Resume = Annotated[
@@ -118,9 +139,11 @@ def evaluate(
     option: Settings = None,
     seed: options.Seed = 0,
     lpips: Lpips = None,
+    inception: Inception = None,
     allow_unmatched: AllowUnmatched = False,
     workers: Workers = 1,
     time_limit: TimeLimit = 600.0,
+    memory_limit: MemoryLimit = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     pictures: Pictures = 3,
@@ -141,6 +164,7 @@ def evaluate(
         raise typer.BadParameter("--resume and --overwrite exclude each other")
     from lacuna.evaluate import evaluate as run_all
     from lacuna.evaluate import write_report, write_tables
+    from lacuna.evaluate.memory import parse_bytes
 
     try:
         with render.progress(quiet=quiet) as on_step:
@@ -153,7 +177,9 @@ def evaluate(
                 seed=seed,
                 workers=workers,
                 time_limit=time_limit,
+                memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
                 lpips=lpips,
+                inception=inception,
                 resume=resume,
                 overwrite=overwrite,
                 allow_unmatched=allow_unmatched,
@@ -198,8 +224,10 @@ def _compare(first: str, second: str, *, as_json: bool) -> int:
 
 
 def _facts(run: Run, written: list[str]) -> dict[str, Any]:
+    from lacuna.evaluate.sets import nets, set_lines
     from lacuna.evaluate.summary import lines, tables
 
+    sets = [line for table in tables(run) for net in nets(run) for line in set_lines(run, table, net)]
     found = [line for table in tables(run) for line in lines(table, run.header["figures"])]
     return {
         "version": run.header["version"],
@@ -220,6 +248,7 @@ def _facts(run: Run, written: list[str]) -> dict[str, Any]:
             }
             for line in found
         ],
+        "sets": [asdict(line) for line in sets],
     }
 
 

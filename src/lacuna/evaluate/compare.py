@@ -16,7 +16,7 @@ from lacuna.evaluate.summary import TESTED, Table, tables
 from lacuna.evaluate.tables import spread
 from lacuna.metrics import FACTS
 
-NOTED = ("version", "seed", "lpips", "images", "masks", "workers", "environment")
+NOTED = ("version", "seed", "lpips", "features", "images", "masks", "workers", "environment")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from lacuna.errors import ConfigError, OutputError
 
-HEADER, ROWS, FILLS, MASKS = "run.json", "rows.jsonl", "fills", "masks"
-TABLES = ("rows.csv", "summary.csv", "tables.md", "report.html")
+HEADER, ROWS, FILLS, MASKS, FEATURES = "run.json", "rows.jsonl", "fills", "masks", "features"
+TABLES = ("rows.csv", "summary.csv", "sets.csv", "tables.md", "report.html")
 MUST_AGREE = ("version", "images", "masks", "cases", "seed", "figures", "lpips", "options", "mask_spec")
 """What two parts of one run have in common; methods may be added."""
 
@@ -94,7 +94,8 @@ class Ledger:
 def open_ledger(path: Path, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Ledger:
     """Make the folder of a run, or go on with it, and write its header.
 
-    Rows of methods that were not installed are forgotten when these are asked for again on resume.
+    Rows of methods that were not installed are forgotten when these are asked for again on resume, and so are
+    rows that met a lower limit of time or memory than the present one.
 
     Raises
     ------
@@ -141,6 +142,8 @@ def _resumed(path: Path, header: Mapping[str, Any]) -> tuple[list[Row], Mapping[
     run = load_run(path)
     other = [name for name in MUST_AGREE if run.header.get(name) != header.get(name) and name != "options"]
     ours, theirs = header["options"], run.header.get("options", {})
+    nets, before = header.get("features", {}), run.header.get("features", {})
+    other += [f"weights of {name}" for name in nets if name in before and before[name] != nets[name]]
     other += [f"options of {m}" for m in header["methods"] if m in theirs and theirs[m] != ours[m]]
     if other:
         raise OutputError(
@@ -148,10 +151,26 @@ def _resumed(path: Path, header: Mapping[str, Any]) -> tuple[list[Row], Mapping[
             "with --overwrite"
         )
     methods = [*run.header["methods"], *(m for m in header["methods"] if m not in run.header["methods"])]
-    merged = {**header, "methods": methods, "options": {**theirs, **ours}, "started": run.header["started"]}
+    merged = {
+        **header,
+        "methods": methods,
+        "options": {**theirs, **ours},
+        "features": {**before, **nets},
+        "started": run.header["started"],
+    }
     again = set(header["methods"])
-    kept = [row for row in run.rows if row["status"] != "missing" or row["method"] not in again]
+    kept = [row for row in run.rows if row["method"] not in again or not _may_do_better(row, header)]
     return kept, merged
+
+
+def _may_do_better(row: Row, header: Mapping[str, Any]) -> bool:
+    """Return whether a row without a fill says nothing about what is asked now."""
+    if row["status"] == "missing":
+        return True
+    name = {"TimeLimit": "time_limit", "MemoryLimit": "memory_limit"}.get(row.get("type", ""))
+    if name is None or row.get("limit") is None:
+        return False
+    return header[name] is None or bool(header[name] > row["limit"])
 
 
 def _read_rows(path: Path) -> list[Row]:
@@ -163,6 +182,6 @@ def _read_rows(path: Path) -> list[Row]:
 def _clear(path: Path) -> None:
     for name in (HEADER, ROWS, *TABLES):
         (path / name).unlink(missing_ok=True)
-    for name in (FILLS, MASKS):
+    for name in (FILLS, MASKS, FEATURES):
         if (path / name).is_dir() and not (path / name).is_symlink():
             shutil.rmtree(path / name)

@@ -12,6 +12,7 @@ from lacuna.evaluate.folder import Run, write_text
 from lacuna.evaluate.literature import PUBLISHED
 from lacuna.evaluate.pictures import Tile, tiles
 from lacuna.evaluate.plots import Point, curves, scatter
+from lacuna.evaluate.sets import SET_FACTS, SMALL_SETS, cells, heading, nets, set_lines, set_title
 from lacuna.evaluate.summary import (
     TESTED,
     Cell,
@@ -93,6 +94,7 @@ def _kind(run: Run, table: Table, shown: Sequence[str], pictures: int) -> list[s
     tested = [figure for figure in TESTED if figure in shown]
     matrices = "".join(_matrix(table, differences(table, figure), figure) for figure in tested)
     parts.append(f'<div class="matrices">{matrices}</div>')
+    parts += _sets(run, table)
     if pictures and table.complete:
         parts += _cases(run, table, pictures)
     return parts
@@ -179,6 +181,24 @@ def _matrix(table: Table, found: Sequence[Difference], figure: str) -> str:
         f'<div class="wide"><table><caption>{words}</caption><thead><tr><th></th>{top}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _sets(run: Run, table: Table) -> list[str]:
+    parts = []
+    for net in nets(run) if table.complete else ():
+        heads = ["method", "fills", *(set_title(net, figure) for figure in SET_FACTS), ""]
+        rows = []
+        for line in set_lines(run, table, net):
+            values = "".join(f"<td>{cell}</td>" for cell in [str(line.pairs), *cells(line)])
+            words = f'<td class="words">{escape("; ".join(line.reasons))}</td>'
+            rows.append(f"<tr><td>{escape(line.method)}</td>{values}{words}</tr>")
+        top = "".join(f"<th>{escape(h)}</th>" for h in heads)
+        words = f"Figures of the whole set, {heading(run, net)}. {SMALL_SETS}"
+        parts.append(
+            f'<h3>The whole set</h3><p class="soft">{escape(words)}</p><div class="wide"><table><thead><tr>'
+            f"{top}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        )
+    return parts
 
 
 def _cases(run: Run, table: Table, count: int) -> list[str]:

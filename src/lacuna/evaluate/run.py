@@ -15,8 +15,10 @@ from lacuna.errors import LacunaError, OptionError, OutputError
 from lacuna.evaluate.cases import Case, find_cases
 from lacuna.evaluate.drawn import mask_source
 from lacuna.evaluate.environment import describe
+from lacuna.evaluate.features import FeatureStore
 from lacuna.evaluate.folder import FILLS, Ledger, Row, Run, load_run, open_ledger
-from lacuna.evaluate.pool import Job, run_jobs
+from lacuna.evaluate.memory import check_memory_limit
+from lacuna.evaluate.pool import Job, Limits, run_jobs
 from lacuna.evaluate.scoring import Scorer
 from lacuna.progress import report
 from lacuna.types import OnStep
@@ -86,7 +88,9 @@ def evaluate(
     seed: int = 0,
     workers: int = 1,
     time_limit: float = TIME_LIMIT,
+    memory_limit: int | None = None,
     lpips: str | os.PathLike[str] | None = None,
+    inception: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     allow_unmatched: bool = False,
@@ -108,8 +112,13 @@ def evaluate(
     seed : handed to every method with every picture; of random masks too.
     workers : processes at once. Seconds of methods that run side by side are longer than alone.
     time_limit : seconds for one fill; beyond it the process is killed and the row says so.
+    memory_limit : bytes that a worker may hold, with everything it has loaded and started (Linux alone);
+        beyond it, it is killed and the row says so. Looked at four times a second, so that more may be held
+        for a moment.
     lpips : weights; None takes what is found, and ``on_note`` hears when that is nothing.
-    resume : go on with a run; methods may be added to it.
+    inception : weights for FID and KID (`lacuna.metrics.Inception`); without, figures of sets are over the
+        features of LPIPS's net.
+    resume : go on with a run; methods may be added to it, and Inception weights.
     overwrite : throw an earlier run away.
     allow_unmatched : leave out pictures without masks and masks without pictures, instead of refusing.
     on_note : hears, before the run starts, what is left out and why.
@@ -125,15 +134,16 @@ def evaluate(
     UnknownMethodError, OptionError, WeightsError
     OutputError : the folder holds another run, or the disk is full.
     """
-    _check(seed, workers, time_limit)
+    limits = Limits(time_limit, memory_limit)
+    _check(seed, workers, limits)
     entries = parse_methods(methods, options)
-    scorer = Scorer(lpips)
+    scorer = Scorer(lpips, inception)
     with mask_source(os.fspath(masks), Path(images), seed) as source:
         cases, left_out = find_cases(Path(images), source.folder, allow_unmatched=allow_unmatched)
         left_out = [f"left out: {words}" for words in left_out]
         for words in (*source.notes, *left_out, *scorer.left_out):
             on_note(words)
-        header = _header(Path(images), source.folder, cases, entries, seed, workers, time_limit, scorer)
+        header = _header(Path(images), source.folder, cases, entries, seed, workers, limits, scorer)
         header |= source.facts(Path(output))
         ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
         holes = source.keep(Path(output))
@@ -141,7 +151,8 @@ def evaluate(
     for label, reason in missing.items():
         if reason is not None:
             on_note(f"{label} cannot run here: {reason}")
-    bench = _Bench(Path(images), holes, Path(output), seed, workers, scorer, ledger)
+    store = FeatureStore(Path(output), scorer.nets)
+    bench = _Bench(Path(images), holes, Path(output), seed, workers, scorer, ledger, store)
     jobs = [
         bench.job(case, entry)
         for entry in entries
@@ -151,6 +162,7 @@ def evaluate(
     total, ready = len(entries) * len(cases), len(entries) * len(cases) - len(jobs)
     if ready:
         on_note(f"{ready} of {total} rows are there already")
+    bench.complete_features(on_step)
 
     def on_answer(job: Job, answer: dict[str, Any]) -> None:
         bench.keep(job, answer)
@@ -163,7 +175,7 @@ def evaluate(
             )
     runnable = [job for job in jobs if missing[job.label] is None]
     if runnable:
-        run_jobs(runnable, on_answer, workers=workers, time_limit=time_limit)
+        run_jobs(runnable, on_answer, workers=workers, limits=limits)
     return load_run(Path(output))
 
 
@@ -178,6 +190,7 @@ class _Bench:
     workers: int
     scorer: Scorer
     ledger: Ledger
+    store: FeatureStore
 
     def job(self, case: Case, entry: Entry) -> Job:
         fields = {
@@ -205,19 +218,35 @@ class _Bench:
             row["fill"] = fill.relative_to(self.output).as_posix()
             try:
                 images, masks = Path(job.fields["image"]), Path(job.fields["mask"])
-                row["figures"], row["skipped"] = self.scorer.score(images, masks, fill)
+                filled, truth, hole = self.scorer.read(images, masks, fill)
+                row["figures"], row["skipped"] = self.scorer.score(filled, truth, hole)
+                self.store.keep(row, filled, truth)
+            except OutputError:
+                raise
             except LacunaError as error:
                 row |= {"status": "error", "type": type(error).__name__, "error": str(error)}
         self.ledger.add(row)
 
+    def complete_features(self, on_step: OnStep | None) -> None:
+        """Look again at the fills of rows that were there before, for a net that was not."""
+        for row in [row for row in self.ledger.done.values() if self.store.lacks(row)]:
+            report(on_step, 0.0, f"features of {row['method']}")
+            try:
+                files = self.images / row["image"], self.masks / row["mask"], self.output / row["fill"]
+                filled, truth, _ = self.scorer.read(*files)
+            except LacunaError:  # fill or picture have gone; the table of sets says how many
+                continue
+            self.store.keep(row, filled, truth)
 
-def _check(seed: int, workers: int, time_limit: float) -> None:
+
+def _check(seed: int, workers: int, limits: Limits) -> None:
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected 0 or more")
     if workers < 1:
         raise OptionError(f"workers is {workers}; expected 1 or more")
-    if not time_limit > 0:
-        raise OptionError(f"time_limit is {time_limit}; expected more than 0 seconds")
+    if not limits.seconds > 0:
+        raise OptionError(f"time_limit is {limits.seconds}; expected more than 0 seconds")
+    check_memory_limit(limits.memory)
 
 
 def _header(
@@ -227,7 +256,7 @@ def _header(
     entries: Sequence[Entry],
     seed: int,
     workers: int,
-    time_limit: float,
+    limits: Limits,
     scorer: Scorer,
 ) -> dict[str, Any]:
     listed = hashlib.sha256()
@@ -245,9 +274,11 @@ def _header(
         "options": {entry.label: entry.options for entry in entries},
         "seed": seed,
         "workers": workers,
-        "time_limit": time_limit,
+        "time_limit": limits.seconds,
+        "memory_limit": limits.memory,
         "figures": scorer.figures,
         "skipped": scorer.skipped,
         "lpips": scorer.lpips,
+        "features": scorer.features,
         "environment": describe(),
     }

@@ -22,15 +22,24 @@ class Scorer:
     Parameters
     ----------
     lpips : safetensors file; None looks where `lacuna.metrics.find_lpips_weights` does.
+    inception : weights of the Inception v3 of FID; None does without.
 
     Attributes
     ----------
     figures : names, as in `lacuna.metrics.FACTS`.
     skipped : figure → why it is left out.
     lpips : net, file name and sha256 of the weights, or None.
+    nets : by name, those whose features the figures of sets are of.
+    features : the same names → title, file name and sha256.
     """
 
-    def __init__(self, lpips: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        lpips: str | os.PathLike[str] | None = None,
+        inception: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.nets: dict[str, metrics.Lpips | metrics.Inception] = {}
+        self.features: dict[str, dict[str, str]] = {}
         self.skipped: dict[str, str] = {}
         self.lpips: dict[str, str] | None = None
         self._lpips: metrics.Lpips | None = None
@@ -42,19 +51,30 @@ class Scorer:
                 "file": self._lpips.path.name,
                 "sha256": self._lpips.sha256,
             }
+            self._add(f"lpips-{self._lpips.net}", self._lpips, f"LPIPS's {self._lpips.net}")
         except (MissingDependencyError, WeightsError) as error:
             if lpips is not None:  # asked for by name: no silent fallback
                 raise
             self.skipped["lpips"] = str(error)
+        if inception is not None:
+            net = metrics.Inception(inception)
+            self._add("inception", net, f"Inception v3, {net.title}")
         self.figures = [name for name in metrics.FACTS if name not in self.skipped]
+
+    def _add(self, name: str, net: metrics.Lpips | metrics.Inception, title: str) -> None:
+        self.nets[name] = net
+        self.features[name] = {"title": title, "file": net.path.name, "sha256": net.sha256}
 
     @property
     def left_out(self) -> list[str]:
         """Return what is to be said of the figures that are skipped."""
-        return [f"{figure} is left out: {why}" for figure, why in self.skipped.items()]
+        said = [f"{figure} is left out: {why}" for figure, why in self.skipped.items()]
+        if not self.nets:
+            said.append("figures of sets are left out: no LPIPS or Inception weights give them features")
+        return said
 
-    def score(self, image: Path, mask: Path, fill: Path) -> tuple[dict[str, float], dict[str, str]]:
-        """Return the figures of a fill, and why single ones are missing (a picture too small, for instance).
+    def read(self, image: Path, mask: Path, fill: Path) -> tuple[FloatImage, FloatImage, Hole]:
+        """Return a fill, its original and the hole.
 
         Known pixels are taken from the original, so that a method's figures are those of its fill.
 
@@ -68,7 +88,12 @@ class Scorer:
         filled = _unit_range(open_image(fill), fill)
         if filled.shape != truth.shape:
             raise ImageError(f"{fill} is {filled.shape} and the original {truth.shape}")
-        filled = np.where(hole[..., None], filled, truth)
+        return np.where(hole[..., None], filled, truth), truth, hole
+
+    def score(
+        self, filled: FloatImage, truth: FloatImage, hole: Hole
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """Return the figures of a fill, and why single ones are missing (a picture too small)."""
         figures: dict[str, float] = {}
         absent: dict[str, str] = {}
         for name in self.figures:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 from lacuna.evaluate.environment import as_line
 from lacuna.evaluate.folder import Run, write_text
-from lacuna.evaluate.summary import TESTED, Bucket, Difference, Line, buckets, differences, lines, tables
+from lacuna.evaluate.memory import spoken
+from lacuna.evaluate.sets import SET_FACTS, SMALL_SETS, cells, heading, nets, set_lines, set_title, sets_csv
+from lacuna.evaluate.summary import (
+    TESTED,
+    Bucket,
+    Difference,
+    Line,
+    Table,
+    buckets,
+    differences,
+    lines,
+    tables,
+)
 from lacuna.metrics import FACTS
 
 SHOWN = ("lpips", "psnr_hole", "ssim_hole", "ssim", "l1", "seam", "tv_excess")
@@ -31,13 +43,15 @@ COLUMNS = (
 
 
 def write_tables(run: Run) -> list[Path]:
-    """Write ``rows.csv``, ``summary.csv`` and ``tables.md`` into the run's folder and return their paths.
+    """Write ``rows.csv``, ``summary.csv``, ``sets.csv`` and ``tables.md`` into the run's folder.
 
     Raises
     ------
     OutputError : they cannot be written.
     """
     texts = {"rows.csv": rows_csv(run), "summary.csv": summary_csv(run), "tables.md": markdown(run)}
+    if nets(run):
+        texts["sets.csv"] = sets_csv(run)
     for name, text in texts.items():
         write_text(run.path / name, text)
     return [run.path / name for name in texts]
@@ -100,6 +114,7 @@ def markdown(run: Run) -> str:
         pages += _means(lines(table, shown), shown)
         for figure in (figure for figure in TESTED if figure in shown):
             pages += _pairs(differences(table, figure), figure)
+        pages += _sets(run, table)
     for figure in (figure for figure in TESTED[:2] if figure in shown):
         pages += _buckets(buckets(run, figure), figure)
     return "\n".join(pages).rstrip("\n") + "\n"
@@ -110,9 +125,12 @@ def facts(run: Run) -> list[str]:
     header = run.header
     net = header["lpips"]
     workers = " or ".join(map(str, sorted({row.get("workers", header["workers"]) for row in run.rows})))
+    limits = f"{header['time_limit']:g} s"
+    if header.get("memory_limit") is not None:
+        limits += f" and {spoken(header['memory_limit'])}"
     said = [
         f"{header['pictures']} pictures, {header['cases']['count']} holes, seed {header['seed']}, "
-        f"{workers} at a time, {header['time_limit']:g} s at most for one fill.",
+        f"{workers} at a time, {limits} at most for one fill.",
         "Means over the holes that every method filled which filled any, with 95 % bootstrap "
         "intervals over pictures. Seconds: median, the call alone, after a warm-up. Memory: the most that a "
         "fill needed above "
@@ -179,6 +197,21 @@ def _pairs(found: Sequence[Difference], figure: str) -> list[str]:
         ]
         out.append(f"| {d.method} | {d.rival} | {spread(*d.interval, form)} | {d.p:.4f} | {verdict} |")
     return [*out, ""]
+
+
+def _sets(run: Run, table: Table) -> list[str]:
+    out = []
+    for net in nets(run) if table.complete else ():
+        found = set_lines(run, table, net)
+        heads = [set_title(net, figure) for figure in SET_FACTS]
+        out += [f"Figures of the whole set, {heading(run, net)}. {SMALL_SETS}", ""]
+        out += [f"| method | fills | {' | '.join(heads)} | |", "|---" * (len(heads) + 3) + "|"]
+        out += [
+            f"| {line.method} | {line.pairs} | {' | '.join(cells(line))} | {'; '.join(line.reasons)} |"
+            for line in found
+        ]
+        out.append("")
+    return out
 
 
 def _buckets(found: Sequence[Bucket], figure: str) -> list[str]:

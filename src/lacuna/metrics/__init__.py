@@ -2,7 +2,8 @@
 
 Pictures are canon, ``(H, W, C)`` with C = 1 or 3 and values in [0, 1]; of holes **True is missing**. Where a
 function takes ``hole=None``, a hole restricts it to the missing pixels. Functions and running classes share
-their mathematics (``_update`` and ``_compute``). Only `Lpips` needs torch, and imports it when it is made.
+their mathematics (``_update`` and ``_compute``). Only `Lpips` and `Inception` need torch, and import it when
+they are made.
 
 `FACTS` says of each figure which way is better and how it is printed.
 """
@@ -10,6 +11,7 @@ their mathematics (``_update`` and ``_compute``). Only `Lpips` needs torch, and 
 from lacuna.metrics.discrimination import Discrimination, DiscriminationRun, discrimination_scores
 from lacuna.metrics.distributions import Frechet, Kernel, frechet_distance, kernel_distance
 from lacuna.metrics.facts import FACTS, Facts
+from lacuna.metrics.inception import Inception
 from lacuna.metrics.lpips import Lpips, find_lpips_weights
 from lacuna.metrics.pixels import PSNR_CAP, l1, l2, psnr
 from lacuna.metrics.running import Running, Summary
@@ -24,6 +26,7 @@ __all__ = [
     "DiscriminationRun",
     "Facts",
     "Frechet",
+    "Inception",
     "Kernel",
     "Lpips",
     "Running",

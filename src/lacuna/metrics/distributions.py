@@ -7,6 +7,7 @@ features they are of.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -51,11 +52,19 @@ def frechet_distance(first: Features, second: Features) -> float:
     25.0
     """
     check_features(first, second, 2)
+    if max(len(first), len(second)) < first.shape[1]:
+        return _frechet_of_few(first, second)
     return _frechet_compute(_moments_update(first), _moments_update(second))
 
 
 def kernel_distance(
-    first: Features, second: Features, *, subset: int | None = None, subsets: int = 100, seed: int = 0
+    first: Features,
+    second: Features,
+    *,
+    subset: int | None = None,
+    subsets: int = 100,
+    seed: int = 0,
+    pictures: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> float:
     """Return the squared maximum mean discrepancy under the cubic kernel ``(x·y / D + 1)³``; about 0 = alike.
 
@@ -66,25 +75,30 @@ def kernel_distance(
     subset : None takes all rows once. A number averages over ``subsets`` random draws of so many rows of
         each, without replacement, as the paper does for large sets.
     seed : of the draws.
+    pictures : which picture each row is of, (N,) and (M,). Rows of one picture are then never compared with
+        one another. Needed where fills meet their own originals: they are alike however good the method,
+        which would pull the figure of a small set far below 0. None: every row is a picture of its own.
 
     Raises
     ------
-    ImageError : other shapes, values that are not finite, or a subset that is larger than a set.
+    ImageError : other shapes, values that are not finite, a subset that is larger than a set, or rows that
+        are all of one picture.
 
     References
     ----------
     .. [1] Bińkowski, Sutherland, Arbel & Gretton, Demystifying MMD GANs, ICLR 2018, arXiv:1801.01401.
     """
     check_features(first, second, 2)
+    rows = _numbered(len(first), len(second), pictures)
     if subset is None:
-        return _kernel_compute(first, second)
+        return _kernel_compute(first, second, *rows)
     if not 2 <= subset <= min(len(first), len(second)):
         raise ImageError(f"subsets of {subset} rows from sets of {len(first)} and {len(second)}")
     generator = np.random.Generator(np.random.PCG64(seed))
-    draws = [
-        _kernel_compute(*(x[generator.choice(len(x), subset, replace=False)] for x in (first, second)))
-        for _ in range(subsets)
-    ]
+    draws = []
+    for _ in range(subsets):
+        a, b = (generator.choice(len(x), subset, replace=False) for x in (first, second))
+        draws.append(_kernel_compute(first[a], second[b], rows[0][a], rows[1][b]))
     return float(np.mean(draws))
 
 
@@ -184,9 +198,40 @@ def _frechet_compute(first: Moments, second: Moments) -> float:
     return float(np.square(mean_a - mean_b).sum() + np.trace(a) + np.trace(b) - 2 * cross)
 
 
-def _kernel_compute(first: Features, second: Features) -> float:
-    x, y = first.astype(np.float64), second.astype(np.float64)
-    n, m, d = len(x), len(y), x.shape[1]
-    xx, yy, xy = ((a @ b.T / d + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-    return float(within - 2 * xy.mean())
+def _frechet_of_few(first: Features, second: Features) -> float:
+    """Return the distance where there are fewer rows than columns, without a matrix of columns × columns.
+
+    With centred rows A and B the covariances are AᵀA and BᵀB, and the trace of √(AᵀA BᵀB) is the sum of the
+    singular values of A Bᵀ.
+    """
+    means = [x.astype(np.float64).mean(axis=0) for x in (first, second)]
+    a, b = ((x - mean) / np.sqrt(len(x) - 1) for x, mean in zip((first, second), means, strict=True))
+    cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return float(np.square(means[0] - means[1]).sum() + np.square(a).sum() + np.square(b).sum() - 2 * cross)
+
+
+def _numbered(
+    n: int, m: int, pictures: tuple[Sequence[str], Sequence[str]] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a number for the picture of each row."""
+    if pictures is None:
+        return np.arange(n), np.arange(n, n + m)
+    if (len(pictures[0]), len(pictures[1])) != (n, m):
+        raise ImageError(f"{len(pictures[0])} and {len(pictures[1])} pictures for {n} and {m} rows")
+    numbers = {name: i for i, name in enumerate(dict.fromkeys([*pictures[0], *pictures[1]]))}
+    a, b = (np.array([numbers[name] for name in names], dtype=np.int64) for names in pictures)
+    return a, b
+
+
+def _kernel_compute(
+    first: Features, second: Features, of_first: NDArray[np.int64], of_second: NDArray[np.int64]
+) -> float:
+    """Return the mean kernel within the sets less twice that across, over rows of different pictures."""
+    means = []
+    sides = [(first.astype(np.float64), of_first), (second.astype(np.float64), of_second)]
+    for (x, i), (y, j) in ((sides[0], sides[0]), (sides[1], sides[1]), (sides[0], sides[1])):
+        apart = i[:, None] != j
+        if not apart.any():
+            raise ImageError("all rows of a set are of one picture; two pictures or more are needed")
+        means.append(((x @ y.T / x.shape[1] + 1) ** 3)[apart].mean())
+    return float(means[0] + means[1] - 2 * means[2])
