@@ -66,7 +66,11 @@ def train(
         render.emit(dataclasses.asdict(done))
     else:
         render.say(
-            f"{done.samples:,} samples in {done.steps:,} steps, {done.rate:.1f} images/s; wrote {done.checkpoint}",
+            f"{done.samples:,} samples in {done.steps:,} steps, {done.rate:.1f} images/s; "
+            f"wrote {done.checkpoint}",
             quiet=quiet,
         )
+        if done.broken:
+            some = ", ".join(done.broken[:3]) + (" …" if len(done.broken) > 3 else "")
+            render.say(f"{len(done.broken)} photos could not be read: {some}", quiet=quiet)
     return 0

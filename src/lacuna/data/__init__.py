@@ -1,6 +1,6 @@
 """Photos and holes for training: folders, zip and tar files in, batches of arrays out. No torch here."""
 
-from lacuna.data.batches import Batch, Batches, Cropping, ahead, random_holes
+from lacuna.data.batches import Batch, Batches, Cropping, ahead, random_holes, read_holes
 from lacuna.data.photos import Photos, decode
 from lacuna.data.source import SUFFIXES, Source, open_source
 
@@ -15,4 +15,5 @@ __all__ = [
     "decode",
     "open_source",
     "random_holes",
+    "read_holes",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lacuna.data.photos import Photo, Photos
+from lacuna.data.photos import Photo, Photos, decode
+from lacuna.data.source import open_source
 from lacuna.errors import ImageError, MaskError
 from lacuna.masks import random as masks
 
@@ -76,6 +77,33 @@ def random_holes(kinds: Sequence[tuple[str, float]], share: tuple[float, float])
             return masks.draw(kind, (side, side), seed=seed, index=index, area=band)
         except MaskError:  # this kind has no such size; any of the range will do
             return masks.draw(kind, (side, side), seed=seed, index=index, area=share)
+
+    return hole
+
+
+def read_holes(where: str) -> HoleOf:
+    """Return holes from a set of masks, white is missing, mirrored at random.
+
+    Raises
+    ------
+    ImageError : nothing there.
+    MaskError : from the holes themselves: a mask of another size than the samples, or that cannot be read.
+    """
+    source = open_source(where)
+
+    def hole(seed: int, index: int, side: int) -> NDArray[np.bool_]:
+        name = source.names[int(uniform(seed, index, 0) * len(source.names))]
+        try:
+            mask = decode(source.read(name))[..., 0] >= 128
+        except (ImageError, OSError) as error:
+            raise MaskError(f"mask {name} of {where} cannot be read: {error}") from error
+        if mask.shape != (side, side):
+            raise MaskError(
+                f"mask {name} of {where} is {mask.shape[1]}x{mask.shape[0]}; "
+                f"samples are {side}x{side} (data.sizes)"
+            )
+        way = int(uniform(seed, index, 1) * 4)
+        return np.ascontiguousarray(mask[:: -1 if way & 1 else 1, :: -1 if way & 2 else 1])
 
     return hole
 
@@ -153,7 +181,7 @@ class Batches:
         return np.ascontiguousarray(crop)
 
 
-def ahead(make: Callable[[int], Any], start: int, depth: int = 2) -> Iterator[Any]:
+def ahead(make: Callable[[int], Any], start: int, depth: int = 2) -> Generator[Any, None, None]:
     """Yield make(start), make(start + 1), …, made by a thread while the caller works."""
     made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()

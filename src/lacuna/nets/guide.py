@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,10 +48,10 @@ class GuideNet(nn.Module):
         self.config = {"width": width, "blocks": blocks}
         sizes = [width // 2, width, 2 * width, 4 * width]
         self.stem = _gated(4, sizes[0])
-        self.down = nn.ModuleList(_gated(a, b, stride=2) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.down = nn.ModuleList(_gated(a, b, stride=2) for a, b in itertools.pairwise(sizes))
         self.level = nn.ModuleList(_gated(c, c) for c in sizes[1:3])
         self.middle = nn.ModuleList(_gated(sizes[3], sizes[3], rate=RATES[i % 4]) for i in range(blocks))
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(sizes))
         self.join = nn.ModuleList(_gated(c, c) for c in sizes[:3])
         self.to_rgb = nn.Conv2d(sizes[0], 3, 3, padding=1)
 
@@ -96,7 +97,7 @@ class GuideDiscriminator(nn.Module):
         self.config = {"width": width}
         sizes = [4, width, 2 * width, 4 * width]
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(sizes, sizes[1:], strict=False)
+            spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in itertools.pairwise(sizes)
         )
         self.layers.append(spectral_norm(nn.Conv2d(sizes[3], sizes[3], 3, padding=1)))
         self.score = spectral_norm(nn.Conv2d(sizes[3], 1, 3, padding=1))

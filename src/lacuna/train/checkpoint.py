@@ -47,6 +47,7 @@ class Progress:
     rate : factor on the learning rates; halved by each fall back.
     falls : fallbacks so far.
     level : running mean of the generator's loss; what an exploding one is compared with.
+    scaler : of the loss, under fp16.
     """
 
     step: int = 0
@@ -55,6 +56,7 @@ class Progress:
     rate: float = 1.0
     falls: int = 0
     level: float = 0.0
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,19 +82,19 @@ def save(folder: Path, trained: Trained, recipe: Recipe, keep: int) -> Path:
     """
     final = folder / f"{trained.progress.step:09d}"
     beside = folder / f".{final.name}.part"
+    if final.exists():  # the same step: the same weights
+        return final
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         for name, data in _files(trained, recipe).items():
             _write(beside / name, data)
-        if final.exists():  # the same step again, after a resume: equal but for the clock
-            shutil.rmtree(final)
         beside.rename(final)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise OutputError(
-            f"the checkpoint {final} cannot be written: {error.strerror or error}; the ones before it are kept"
+            f"the checkpoint {final} cannot be written: {error.strerror or error}; those before it are kept"
         ) from error
     for old in _all(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
@@ -135,9 +137,9 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.name.isdigit() and (path / _STATE).is_file())
 
 
-def exists(folder: Path) -> bool:
-    """Say whether a run's folder holds a checkpoint."""
-    return bool(_all(folder / "checkpoints"))
+def newest(folder: Path) -> Path | None:
+    """Return the newest checkpoint in a run's folder, or None."""
+    return next(reversed(_all(folder / "checkpoints")), None)
 
 
 def find(where: str | Path) -> Path:

@@ -12,6 +12,8 @@ from torch import Tensor
 from lacuna.train import checkpoint
 from lacuna.train.budget import Budget
 from lacuna.train.setup import Setup
+from lacuna.train.stopping import Stop
+from lacuna.train.tasks import Samples
 
 SHOWN = 8
 LOG_SECONDS = 5.0
@@ -25,14 +27,22 @@ class Chores:
     saved : the last checkpoint.
     """
 
-    def __init__(self, run: Setup, budget: Budget, on_progress: Callable[[float, str], None] | None) -> None:
-        self.run, self.budget, self.on_progress = run, budget, on_progress
+    def __init__(
+        self,
+        run: Setup,
+        budget: Budget,
+        found: Path | None,
+        stop: Stop,
+        on_progress: Callable[[float, str], None] | None,
+    ) -> None:
+        self.run, self.budget, self.stop, self.on_progress = run, budget, stop, on_progress
         self.start = self._tick = time.monotonic()
         self._first = run.progress.samples
         self._due = {name: self.start for name in ("checkpoint", "sheet", "validate", "log")}
         self._sums: dict[str, tuple[float, int]] = {}
-        self.saved = Path()
-        self.save()
+        self.saved = found or Path()
+        if found is None:
+            self.save()
 
     def seconds(self) -> float:
         """Return the seconds of this session."""
@@ -43,11 +53,14 @@ class Chores:
         return (self.run.progress.samples - self._first) / max(self.seconds(), 1e-9)
 
     def over(self) -> bool:
-        """Say whether the budget is used up; of samples, when another step would exceed it."""
+        """Say whether to end: the budget is used up (one more step would exceed samples), or Ctrl-C came."""
+        over = bool(self.stop.asked)
         if self.budget.seconds is not None:
-            return self._agreed(self.seconds() >= self.budget.seconds)
-        whole = self.run.share * self.run.processes
-        return self.budget.samples is not None and self.run.progress.samples + whole > self.budget.samples
+            over = over or self.seconds() >= self.budget.seconds
+        elif self.budget.samples is not None:
+            whole = self.run.share * self.run.processes
+            over = over or self.run.progress.samples + whole > self.budget.samples
+        return self._agreed(over)
 
     def after(self, told: dict[str, float]) -> None:
         """Do what is due after a step."""
@@ -71,11 +84,12 @@ class Chores:
             self.validate()
 
     def finish(self) -> None:
-        """Do everything a last time."""
+        """Do everything a last time; after Ctrl-C only what must not be lost."""
         self._log()
         self.save()
-        self.sheet()
-        self.validate()
+        if not self.stop.asked:
+            self.sheet()
+            self.validate()
 
     def save(self) -> None:
         """Write a checkpoint, if the weights are finite: a good one is never followed by a bad one."""
@@ -84,6 +98,8 @@ class Chores:
             return
         self.run.accelerator.wait_for_everyone()
         folder = self.run.folder / "checkpoints"
+        if self.run.accelerator.scaler is not None:
+            self.run.progress.scaler = self.run.accelerator.scaler.state_dict()
         if self.run.main:
             self.saved = checkpoint.save(folder, self.run, self.run.recipe, self.run.recipe.run.keep)
         else:
@@ -107,8 +123,8 @@ class Chores:
         if run.logs is None or run.held_out is None:
             return
         samples = self._validation(len(run.held_out.photos))
-        parts = zip(samples.target.split(16), samples.missing.split(16), strict=True)
-        filled = torch.cat([run.task.fill(run.ema, type(samples)(t, m)) for t, m in parts])
+        parts = zip(torch.split(samples.target, 16), torch.split(samples.missing, 16), strict=True)
+        filled = torch.cat([run.task.fill(run.ema, Samples(t, m)) for t, m in parts])
         values = {
             "side": samples.target.shape[-1],
             "hole_l1": hole_l1(filled, samples.target, samples.missing),
@@ -117,16 +133,12 @@ class Chores:
             values["lpips"] = self._lpips(filled, samples.target)
         run.logs.write("validation", run.progress.step, samples=run.progress.samples, **values)
 
-    def note(self, words: str) -> None:
-        """Say something that should be read."""
-        self.run.note(words)
-
     def close(self) -> None:
         """Close the logs."""
         if self.run.logs is not None:
             self.run.logs.close()
 
-    def _validation(self, count: int):  # type: ignore[no-untyped-def]
+    def _validation(self, count: int) -> Samples:
         batches = self.run.held_out or self.run.batches
         return self.run.samples(batches.get(0, count, self.run.side(self.run.progress.samples)))
 
@@ -155,7 +167,7 @@ class Chores:
         return f"step {self.run.progress.step}, loss {loss:.4f}, {self.rate():.1f} images/s{left}"
 
     def _is_due(self, name: str, every: float) -> bool:
-        """Say whether so many seconds went by since the last time; the main process decides for all."""
+        """Say whether so many seconds went by since the last time."""
         due = every > 0 and time.monotonic() - self._due[name] >= every
         due = self._agreed(due) if name == "checkpoint" else due
         if due:
@@ -163,10 +175,10 @@ class Chores:
         return due
 
     def _agreed(self, mine: bool) -> bool:
-        """Return the main process's opinion."""
+        """Say whether any process thinks so: clocks and signals differ, and all must do the same."""
         if self.run.processes == 1:
             return mine
-        opinion = torch.tensor([float(mine and self.run.main)], device=self.run.device)
+        opinion = torch.tensor([float(mine)], device=self.run.device)
         return bool(self.run.accelerator.reduce(opinion, reduction="sum").item() > 0)
 
 

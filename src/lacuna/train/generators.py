@@ -1,6 +1,7 @@
 """How each generator is called, and the terms that compare its answer with the photo.
 
-Every net has a range and a mask polarity of its own; here they become −1 … 1 and 1 = missing.
+Every net has a range and a mask polarity of its own; here they become −1 … 1 and 1 = missing. They are those
+of `lacuna.methods.cnn`, so that what is trained here fills there.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from lacuna import losses
+from lacuna.nets.features import DEVIATION, MEAN
 from lacuna.train.recipe import Losses
 
 
@@ -50,12 +51,39 @@ def _pyramid(net: nn.Module, image: Tensor, missing: Tensor) -> Answer:
     return Answer(found.image, None, found.pyramid)
 
 
+def _unit(net: nn.Module, image: Tensor, missing: Tensor) -> Answer:
+    return Answer(2 * net((image + 1) / 2, missing) - 1)
+
+
+def _partial(net: nn.Module, image: Tensor, missing: Tensor) -> Answer:
+    """1 is valid, and ImageNet's mean and deviation are taken out."""
+    mean, deviation = (image.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
+    out = net(((image + 1) / 2 - mean) / deviation, 1 - missing).image
+    return Answer(2 * (out.float() * deviation + mean) - 1)
+
+
+def _region(net: nn.Module, image: Tensor, missing: Tensor) -> Answer:
+    """Put the prediction of a centre, half of each side, into the photo."""
+    out = net(image, missing)
+    if out.shape == image.shape:
+        return Answer(out)
+    side = image.shape[-1]
+    part = slice(side // 4, side // 4 + out.shape[-1])
+    whole = image.clone().to(out.dtype)
+    whole[..., part, part] = out
+    return Answer(whole)
+
+
 CALLS: dict[str, Callable[[nn.Module, Tensor, Tensor], Answer]] = {
     "guide": _plain,
     "gated-conv": _two_stages,
     "contextual-attention": _two_stages,
     "pen-net": _pyramid,
+    "lama": _unit,
+    "partial-conv": _partial,
+    "context-encoder": _region,
 }
+"""By the names of `lacuna.nets.loading.NETS`."""
 
 
 def reconstruction(

@@ -20,6 +20,7 @@ from lacuna.train.budget import Budget
 from lacuna.train.chores import Chores
 from lacuna.train.recipe import Recipe
 from lacuna.train.setup import Setup
+from lacuna.train.stopping import gently
 from lacuna.train.tasks import Samples
 
 EXPLODED = 20.0
@@ -37,7 +38,7 @@ class Outcome:
     Parameters
     ----------
     checkpoint : the last one.
-    samples : photos seen over the whole run.
+    samples, steps : of the whole run.
     rate : photos a second in this session.
     broken : photos that could not be read.
     """
@@ -46,7 +47,7 @@ class Outcome:
     samples: int
     steps: int
     rate: float
-    broken: int
+    broken: tuple[str, ...]
 
 
 class _Diverged(Exception):  # noqa: N818 - caught in this file
@@ -75,30 +76,33 @@ def train(
 
     Raises
     ------
-    ConfigError : the recipe cannot be run, the budget is too small for one step, or the checkpoint to resume is
-        of another recipe.
-    ImageError, WeightsError, OutputError, DeviceError
+    ConfigError : the recipe cannot be run, the budget is too small for one step, or the checkpoint to go on
+        with is of another recipe.
+    ImageError : no photos.
+    MaskError : masks of another size than the samples.
+    WeightsError, OutputError, DeviceError
     MethodError : diverged again and again.
     Cancelled : Ctrl-C; the checkpoint is written.
     """
     budget = Budget.parse(recipe.run.budget)
     run = setup.prepare(recipe, Path(folder), on_note=on_note)
-    setup.begin(run, resume=resume, start_from=start_from)
-    if budget.samples is not None and budget.samples < run.progress.samples + run.share * run.processes:
-        raise ConfigError(
-            f"the budget of {budget.samples} samples is too small for one more step of "
-            f"{run.share * run.processes}; {run.progress.samples} are done"
-        )
-    chores = Chores(run, budget, on_progress)
-    try:
-        _until(run, chores)
-    except KeyboardInterrupt as stop:
-        chores.save()
-        raise Cancelled(f"stopped; the checkpoint {chores.saved} is written, --resume auto goes on") from stop
-    finally:
-        chores.close()
+    whole = run.share * run.processes
+    if budget.samples is not None and budget.samples < whole:
+        raise ConfigError(f"the budget of {budget.samples} samples is too small for one step of {whole}")
+    found = setup.begin(run, resume=resume, start_from=start_from)
+    start = run.progress.step
+    with gently() as stop:
+        chores = Chores(run, budget, found, stop, on_progress)
+        try:
+            _until(run, chores)
+        finally:
+            chores.close()
+    if stop.asked:
+        raise Cancelled(f"stopped; {chores.saved} is written, and --resume auto goes on from it")
+    if run.progress.step == start == 0:
+        raise ConfigError(f"the budget of {recipe.run.budget} is too small: it ended before the first step")
     return Outcome(
-        chores.saved, run.progress.samples, run.progress.step, chores.rate(), len(run.photos.broken)
+        chores.saved, run.progress.samples, run.progress.step, chores.rate(), tuple(run.photos.broken)
     )
 
 
@@ -108,8 +112,7 @@ def _until(run: Setup, chores: Chores) -> None:
         batches = ahead(run.batch, run.progress.step)
         try:
             for batch in batches:
-                told = _step(run, run.samples(batch))
-                chores.after(told)
+                chores.after(_step(run, run.samples(batch)))
                 if chores.over():
                     break
         except _Diverged as why:
@@ -124,26 +127,17 @@ def _step(run: Setup, samples: Samples) -> Told:
     torch.manual_seed(run.recipe.seed * 1_000_003 + run.progress.step)
     run.set_rates()
     told: Told = {}
-    try:
+    with _enough_memory(run):
         for turn in run.task.turns(run.progress.step):
             with run.accelerator.autocast():
                 terms = run.task.losses(turn, samples)
             loss = torch.stack([term.float() for term in terms.values()]).sum()
-            told |= {name: float(term.detach()) for name, term in terms.items()} | {
-                turn: float(loss.detach())
-            }
+            told |= {name: float(term.detach()) for name, term in terms.items()}
+            told[turn] = float(loss.detach())
             _check(run, turn, told[turn])
-            optimiser = run.optimisers[turn]
-            optimiser.zero_grad(set_to_none=True)
+            run.optimisers[turn].zero_grad(set_to_none=True)
             run.accelerator.backward(loss)
-            run.average_gradients(turn)
-            optimiser.step()
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _no_memory(run) from error
-    except RuntimeError as error:
-        if "allocate memory" in str(error) or "out of memory" in str(error):
-            raise _no_memory(run) from error
-        raise
+            run.apply(turn)
     run.average_weights()
     run.progress.step += 1
     run.progress.samples += len(samples.target) * run.processes
@@ -151,7 +145,12 @@ def _step(run: Setup, samples: Samples) -> Told:
 
 
 def _check(run: Setup, turn: str, loss: float) -> None:
-    """Raise when a loss is not finite or has exploded; else take it into the running mean."""
+    """Raise when a loss is not finite or has exploded; else take it into the running mean.
+
+    All processes decide alike, or one would wait for the others for ever.
+    """
+    if run.processes > 1:
+        loss = float(run.accelerator.reduce(torch.tensor(loss, device=run.device), reduction="mean"))
     if not math.isfinite(loss):
         raise _Diverged(f"the loss of {turn!r} is {loss}")
     if turn != "net":
@@ -159,7 +158,7 @@ def _check(run: Setup, turn: str, loss: float) -> None:
     level = run.progress.level
     if level and abs(loss) > EXPLODED * max(level, 1e-3):
         raise _Diverged(f"the loss is {loss:.4g}, {abs(loss) / level:.0f} times its running mean")
-    run.progress.level = abs(loss) if not level else 0.99 * level + 0.01 * abs(loss)
+    run.progress.level = 0.99 * level + 0.01 * abs(loss) if level else abs(loss)
 
 
 def _fall_back(run: Setup, chores: Chores, why: str) -> None:
@@ -168,18 +167,29 @@ def _fall_back(run: Setup, chores: Chores, why: str) -> None:
     falls, rate, seconds, at = progress.falls + 1, progress.rate / 2, progress.seconds, progress.step
     if falls > FALLS:
         raise MethodError(
-            f"{why}; given up after {FALLS} fallbacks. The checkpoint {chores.saved} is good; lower optimiser.lr, "
-            "or raise optimiser.clip from 0"
+            f"step {at}: {why}; given up after {FALLS} fallbacks. {chores.saved} is good; start from "
+            "it with a lower optimiser.lr, or with optimiser.clip"
         )
     checkpoint.load(chores.saved, run, run.recipe)
     run.progress.falls, run.progress.rate, run.progress.seconds = falls, rate, seconds
-    words = f"step {at}: {why}; back to step {run.progress.step}, learning rates × {rate:g}"
-    chores.note(words)
+    run.note(f"step {at}: {why}; back to step {run.progress.step}, learning rates × {rate:g}")
 
 
-def _no_memory(run: Setup) -> DeviceOutOfMemoryError:
-    batch = run.recipe.data.batch
-    return DeviceOutOfMemoryError(
-        f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)}. Nothing is lost: "
-        "the last checkpoint is whole"
-    )
+class _enough_memory:  # noqa: N801 - used as a function
+    """Turn the several ways in which torch says that memory ran out into ours."""
+
+    def __init__(self, run: Setup) -> None:
+        self.run = run
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # The CPU's allocator raises a plain RuntimeError.
+        words = str(error) if isinstance(error, RuntimeError) else ""
+        if isinstance(error, MemoryError) or "out of memory" in words or "allocate memory" in words:
+            batch = self.run.recipe.data.batch
+            raise DeviceOutOfMemoryError(
+                f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)} in a new "
+                "run that starts from this one (--start-from). The last checkpoint is whole"
+            ) from error

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lacuna.data import Batch, Batches, Cropping, Photos, open_source, random_holes
+from lacuna.data import Batch, Batches, Cropping, Photos, open_source, random_holes, read_holes
 from lacuna.errors import ConfigError, DeviceUnavailableError, MissingDependencyError
 from lacuna.train import checkpoint
 from lacuna.train.checkpoint import Trained
@@ -72,8 +72,9 @@ class Setup(Trained):
         return Samples((photos.float() / 127.5 - 1).contiguous(), missing)
 
     def set_rates(self) -> None:
-        """Set the learning rates of this step."""
+        """Enter the phase of this step and set its learning rates."""
         optimiser, progress = self.recipe.optimiser, self.progress
+        rate = self.task.at(progress.samples) or optimiser.lr
         factor = progress.rate
         if optimiser.warmup:
             factor *= min((progress.samples + 1) / optimiser.warmup, 1.0)
@@ -82,7 +83,19 @@ class Setup(Trained):
             factor *= float(np.clip((stop - progress.samples) / (stop - start), 0.0, 1.0))
         for name, one in self.optimisers.items():
             for group in one.param_groups:
-                group["lr"] = factor * (optimiser.lr if name == "net" else optimiser.critic_lr)
+                group["lr"] = factor * (rate if name == "net" else optimiser.critic_lr)
+
+    def apply(self, turn: str) -> None:
+        """Step with the gradients that backward left; fp16 skips infinite ones."""
+        scaler = self.accelerator.scaler
+        if scaler is not None:
+            scaler.unscale_(self.optimisers[turn])
+        self.average_gradients(turn)
+        if scaler is None:
+            self.optimisers[turn].step()
+        else:
+            scaler.step(self.optimisers[turn])
+            scaler.update()
 
     def average_gradients(self, turn: str) -> None:
         """Average over processes, one message for all, and clip.
@@ -101,7 +114,7 @@ class Setup(Trained):
 
     @torch.no_grad()
     def average_weights(self) -> None:
-        """Move the averaged generator towards the present one; early on faster, so that it forgets its start."""
+        """Move the averaged generator towards the present one; faster early on, to forget how it began."""
         decay = min(self.recipe.optimiser.ema, (1 + self.progress.step) / (10 + self.progress.step))
         ours, theirs = self.ema.state_dict(), self.nets["net"].state_dict()
         floats = [key for key, value in ours.items() if value.is_floating_point()]
@@ -161,6 +174,8 @@ def _accelerator(recipe: Recipe) -> Any:
         raise DeviceUnavailableError("run.device is 'cuda', and there is no CUDA device here; try 'auto'")
     AcceleratorState._reset_state()  # it remembers the precision of an earlier run in this process
     precision = {"float32": "no"}.get(recipe.precision, recipe.precision)
+    if precision == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("precision is 'fp16', which needs a GPU; expected 'float32' or 'bf16' here")
     return Accelerator(mixed_precision=precision, cpu=device == "cpu")
 
 
@@ -179,31 +194,48 @@ def _open_data(run: Setup) -> None:
     if data.holdout >= len(source.names):
         raise ConfigError(f"data.holdout is {data.holdout}, and {data.path} holds {len(source.names)} photos")
     count = len(source.names) - data.holdout
-    told: Callable[[str, str], None] = lambda name, why: run.note(f"skipped {name}: {why}")  # noqa: E731
+
+    def told(name: str, why: str) -> None:
+        run.note(f"skipped {name}: {why}")
+
     run.photos = Photos(
         source, source.names[:count], side=data.shrink, memory=data.memory * 2**20, on_broken=told
     )
-    holes = random_holes(list(data.holes.items()), data.share)
+    holes = read_holes(data.masks) if data.masks else random_holes(list(data.holes.items()), data.share)
     run.batches = Batches(run.photos, Cropping(data.crop, data.flip), holes, seed=run.recipe.seed)
     if data.holdout:
         kept = Photos(source, source.names[count:], side=data.shrink, memory=2**28, on_broken=told)
         run.held_out = Batches(kept, Cropping((1.0, 1.0), False), holes, seed=2**31)
 
 
-def begin(run: Setup, *, resume: str, start_from: str) -> None:
-    """Load what is to be gone on with, and open the logs."""
+def begin(run: Setup, *, resume: str, start_from: str) -> Path | None:
+    """Load what is to be gone on with, open the logs, and return the checkpoint that was gone on with.
+
+    Raises
+    ------
+    ConfigError : the folder holds another run, or newer checkpoints than the one to go on with.
+    """
+    held = checkpoint.newest(run.folder)
+    source = None
     if resume == "auto":
-        if checkpoint.exists(run.folder):
-            checkpoint.load(checkpoint.find(run.folder), run, run.recipe)
-        elif start_from:
-            checkpoint.load_weights(checkpoint.find(start_from), run, strict=False)
+        source = held
     elif resume:
-        checkpoint.load(checkpoint.find(resume), run, run.recipe)
-    elif checkpoint.exists(run.folder):
+        source = checkpoint.find(resume)
+        if held is not None and held.resolve() != source.resolve():
+            raise ConfigError(
+                f"{run.folder} holds other checkpoints, the newest {held.name}; give another folder (-o) to go on "
+                f"from {source}"
+            )
+    elif held is not None:
         raise ConfigError(
             f"{run.folder} holds a run already; go on with it (--resume auto) or choose another folder (-o)"
         )
+    if source is not None:
+        checkpoint.load(source, run, run.recipe)
+        if run.accelerator.scaler is not None and run.progress.scaler:
+            run.accelerator.scaler.load_state_dict(run.progress.scaler)
     elif start_from:
         checkpoint.load_weights(checkpoint.find(start_from), run, strict=False)
     if run.main:
         run.logs = Logs(run.folder)
+    return source if source == held else None

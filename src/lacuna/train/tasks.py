@@ -49,6 +49,10 @@ class Task(Protocol):
         """Return the names of the nets that take a step, in order."""
         ...
 
+    def at(self, samples: int) -> float:
+        """Enter the phase that begins after so many samples; return its rate, or 0 for the recipe's."""
+        ...
+
     def losses(self, turn: str, samples: Samples) -> dict[str, Tensor]:
         """Return weighted terms, each a mean over samples; their sum is minimised."""
         ...
@@ -71,6 +75,8 @@ class Inpainting:
         net = _made(NETS, recipe.net.kind, recipe.net.options, "net")
         self.nets: dict[str, nn.Module] = {"net": net}
         self.call = generators.CALLS[recipe.net.kind]
+        if recipe.freeze_norm_at >= 0 and not hasattr(net, "freeze_encoder_norm"):
+            raise ConfigError(f"freeze_norm_at is for partial-conv; {recipe.net.kind!r} has no such phase")
         if recipe.critic.kind:
             self.nets["critic"] = _made(critics.CRITICS, recipe.critic.kind, recipe.critic.options, "critic")
         elif self.weight.adversarial or self.weight.matching:
@@ -84,6 +90,14 @@ class Inpainting:
         if "critic" not in self.nets:
             return ("net",)
         return ("net", "critic") if step % self.recipe.critic.steps == 0 else ("critic",)
+
+    def at(self, samples: int) -> float:
+        """Freeze the encoder's batch norm in the second phase of partial convolutions, at a lower rate."""
+        start = self.recipe.freeze_norm_at
+        second = 0 <= start <= samples
+        if start >= 0:
+            self.nets["net"].freeze_encoder_norm(second)  # type: ignore[operator]
+        return self.recipe.freeze_lr if second else 0.0
 
     def losses(self, turn: str, samples: Samples) -> dict[str, Tensor]:
         """Return the generator's or the critic's terms."""
@@ -166,8 +180,8 @@ def features_of(kind: str, weights: str) -> nn.Module:
 
     if not weights:
         raise WeightsNotFoundError(
-            f"the perceptual and style losses need weights of {kind!r} features, and losses.weights is empty; "
-            "name a file: --set losses.weights=FILE.safetensors (none are bundled or downloaded)"
+            f"losses.perceptual and losses.style need weights of {kind!r} features, and losses.weights names "
+            "no file; none are bundled or downloaded: --set losses.weights=FILE.safetensors"
         )
     nets = {
         "vgg": features.VGG16Features,
