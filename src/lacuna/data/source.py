@@ -58,8 +58,9 @@ class _Remote(Source):
 
 
 class _Zip(Source):
-    def __init__(self, where: str, file: BinaryIO) -> None:
-        self.where, self._zip = where, zipfile.ZipFile(file)
+    def __init__(self, where: str) -> None:
+        # A file that ZipFile opened itself is closed with it.
+        self.where, self._zip = where, zipfile.ZipFile(_open(where) if "://" in where else where)
         self._lock = threading.Lock()
         names = self._zip.namelist()
         self.names = sorted(n for n in names if not n.endswith("/") and _wanted(n.rpartition("/")[2]))
@@ -75,12 +76,11 @@ class _Tar(Source):
     An index is made once; a compressed tar cannot be read at a place, so its pictures are kept in memory.
     """
 
-    def __init__(self, where: str, file: BinaryIO) -> None:
-        self.where, self._file = where, file
-        self._lock = threading.Lock()
+    def __init__(self, where: str) -> None:
+        self.where = where
         self._places: dict[str, tuple[int, int]] = {}
         self._kept: dict[str, bytes] = {}
-        with tarfile.open(fileobj=file, mode="r:*") as tar:
+        with _open(where) as file, tarfile.open(fileobj=file, mode="r:*") as tar:
             plain = where.lower().endswith(".tar")
             for member in tar:
                 if not member.isfile() or not _wanted(member.name.rpartition("/")[2]):
@@ -95,9 +95,12 @@ class _Tar(Source):
         if name in self._kept:
             return self._kept[name]
         offset, size = self._places[name]
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(size)
+        if "://" in self.where:
+            files, path = _fsspec().core.url_to_fs(self.where)
+            return bytes(files.cat_file(path, start=offset, end=offset + size))
+        with open(self.where, "rb") as file:
+            file.seek(offset)
+            return file.read(size)
 
 
 class _Several(Source):
@@ -148,12 +151,11 @@ def _opened(name: str) -> Source:
         if not shards:
             raise FileNotFoundError(name)
         return _Several(name, [_opened(shard) for shard in shards])
-    remote = "://" in name
     if name.lower().endswith(".zip"):
-        return _Zip(name, _open(name, remote))
+        return _Zip(name)
     if name.lower().endswith(_TAR):
-        return _Tar(name, _open(name, remote))
-    if remote:
+        return _Tar(name)
+    if "://" in name:
         return _Remote(name)
     if not Path(name).is_dir():
         if Path(name).exists():
@@ -164,8 +166,10 @@ def _opened(name: str) -> Source:
     return _Folder(name)
 
 
-def _open(name: str, remote: bool) -> BinaryIO:
-    file: BinaryIO = _fsspec().open(name, "rb").open() if remote else open(name, "rb")  # noqa: SIM115
+def _open(name: str) -> BinaryIO:
+    if "://" not in name:
+        return open(name, "rb")
+    file: BinaryIO = _fsspec().open(name, "rb").open()
     return file
 
 

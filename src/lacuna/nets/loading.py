@@ -27,7 +27,7 @@ NETS: dict[str, Any] = {
     "pen-net": PENNet,
     "guide": GuideNet,
 }
-"""The generator of each method, and `GuideNet`."""
+"""The generator of each method, and `GuideNet`, which is trained and exported but no method of its own."""
 
 # A name that no other network has.
 _MARKS = {

@@ -159,7 +159,7 @@ def find(where: str | Path) -> Path:
     found = _all(where / "checkpoints") or _all(where)
     if not found:
         raise WeightsNotFoundError(
-            f"no checkpoint in {where}; expected a run's folder or one of its checkpoints"
+            f"no checkpoint in {where}; expected the folder of a run or of one checkpoint"
         )
     return found[-1]
 

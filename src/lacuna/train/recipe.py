@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lacuna.errors import ConfigError
+from lacuna.masks.random import KINDS
 
 Precision = Literal["float32", "bf16", "fp16"]
 
@@ -322,6 +323,9 @@ def check(recipe: Recipe) -> None:
         ("critic.steps", recipe.critic.steps, recipe.critic.steps >= 1, "1 or more"),
         ("run.keep", recipe.run.keep, recipe.run.keep >= 1, "1 or more"),
     )
+    unknown = [kind for kind in data.holes if kind not in KINDS]
+    if unknown:
+        raise ConfigError(f"data.holes names {unknown[0]!r}; expected some of {', '.join(KINDS)}")
     for key, value, right, expected in rules:
         if not right:
             raise ConfigError(f"{key} is {value!r}; expected {expected}")
@@ -382,6 +386,8 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
         return {str(key): _typed(inner[1], one, f"{name}.{key}") for key, one in value.items()}
     if kind is Any:
         return value
+    if name == "run.budget" and type(value) is int:
+        return str(value)  # a number of samples needs no quotes
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is kind:

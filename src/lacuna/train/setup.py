@@ -191,6 +191,10 @@ def _open_data(run: Setup) -> None:
     if not data.path:
         raise ConfigError("data.path is empty; name a folder, zip, tar or url of photos: --data PATH")
     source = open_source(data.path)
+    for _, side in data.sizes:
+        multiple = getattr(run.nets["net"], "multiple", 1)
+        if side % multiple:
+            raise ConfigError(f"data.sizes has {side}; {run.recipe.net.kind!r} takes multiples of {multiple}")
     if data.holdout >= len(source.names):
         raise ConfigError(f"data.holdout is {data.holdout}, and {data.path} holds {len(source.names)} photos")
     count = len(source.names) - data.holdout
@@ -223,8 +227,8 @@ def begin(run: Setup, *, resume: str, start_from: str) -> Path | None:
         source = checkpoint.find(resume)
         if held is not None and held.resolve() != source.resolve():
             raise ConfigError(
-                f"{run.folder} holds other checkpoints, the newest {held.name}; give another folder (-o) to go on "
-                f"from {source}"
+                f"{run.folder} holds other checkpoints, the newest {held.name}; give another folder (-o) to go "
+                f"on from {source}"
             )
     elif held is not None:
         raise ConfigError(
