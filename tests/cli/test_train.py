@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
-from lacuna.cli import main  # noqa: E402
-from lacuna.train.chores import Chores  # noqa: E402
+from lacuna.cli import main
+from lacuna.train.chores import Chores
 
 RECIPE = """
 about = "tiny"

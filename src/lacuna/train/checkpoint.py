@@ -192,8 +192,8 @@ def load(path: Path, trained: Trained, recipe: Recipe) -> None:
     differing = recipes.differences(recipe, theirs)
     if differing:
         raise ConfigError(
-            f"{path} was trained with another recipe; different: {', '.join(differing)}. Use the same one, or "
-            "start anew from its weights: --start-from CHECKPOINT"
+            f"{path} was trained with another recipe; different: {', '.join(differing)}. Use the same one, "
+            "or start anew from its weights: --start-from CHECKPOINT"
         )
     load_weights(path, trained, strict=True)
     moments = _moments(path)

@@ -227,8 +227,8 @@ def begin(run: Setup, *, resume: str, start_from: str) -> Path | None:
         source = checkpoint.find(resume)
         if held is not None and held.resolve() != source.resolve():
             raise ConfigError(
-                f"{run.folder} holds other checkpoints, the newest {held.name}; give another folder (-o) to go "
-                f"on from {source}"
+                f"{run.folder} holds other checkpoints, the newest {held.name}; give another folder (-o) "
+                f"to go on from {source}"
             )
     elif held is not None:
         raise ConfigError(
