@@ -6,8 +6,9 @@
     python benchmarks/training.py guide lama --threads 2 --set losses.weights=FILE
 
 Data are random pictures in memory, so that steps are timed and not disks. The matrix rate is that of the
-product of two 1024 × 1024 matrices in the recipe's precision, measured just before each recipe. Operations of
-a step are counted by torch's formulas: convolutions and products, forward and backward, no Fourier transforms.
+product of two 1024 × 1024 matrices in the recipe's precision, measured just before each recipe. A step's
+operations are counted by torch's formulas: convolutions and products, forward and backward, no Fourier
+transforms.
 """
 
 from __future__ import annotations

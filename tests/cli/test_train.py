@@ -103,3 +103,22 @@ def test_bad_input(
 def test_an_unknown_recipe_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "lamma"]) == 14
     assert "shipped: context-encoder, context-encoder-small, " in capsys.readouterr().err
+
+
+def test_export_takes_a_run(given: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    assert main([*given, "--budget", "4"]) == 0
+    out = tmp_path / "net.onnx"
+    command = ["export", str(tmp_path / "run"), "-o", str(out), "--size", "40x32"]
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["net"], told["size"]) == ("guide", [32, 40])
+    assert told["error"] < 1e-4
+    assert out.is_file()
+    assert main(command) == 50
+    assert main([*command, "--overwrite", "--half", "--latest"]) == 0
+    assert "guide, " in capsys.readouterr().err
+    assert main([*command[:-1], "big", "--overwrite"]) == 2
+    assert main(["export", str(tmp_path / "photos"), "-o", str(out), "--overwrite"]) == 31

@@ -21,6 +21,7 @@ from lacuna.cli.compare import compare
 from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
 from lacuna.cli.explain import explain
+from lacuna.cli.export import export
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
