@@ -6,8 +6,8 @@
     python benchmarks/curves.py runs/partial-conv-small [runs/lama-small …] --data PHOTOS
 
 Prints the curve that each run logged (validation, with the recipe's own holes) and then a table: the
-averaged net of the newest checkpoint and `telea` on the same crops and the same wide holes. The photos are the last
-ones by name that the run held out, so none was trained on.
+averaged net of the newest checkpoint and `telea` on the same crops and the same wide holes. The photos are
+the last ones by name, which the run held out, so none was trained on.
 """
 
 from __future__ import annotations
