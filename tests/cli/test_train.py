@@ -24,6 +24,7 @@ batch = 2
 sizes = [[0, 16]]
 [run]
 device = "cpu"
+threads = 1
 """
 
 

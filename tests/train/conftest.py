@@ -46,7 +46,13 @@ def tiny(photos: Path) -> Tiny:
             "critic": {"kind": "guide", "options": {"width": 4}},
             "data": {"path": str(photos), "batch": 2, "sizes": [[0, 16]], "holes": {"wide": 1, "boxes": 1}},
             "losses": {"hole": 1.0, "valid": 0.1, "adversarial": 0.1, "matching": 1.0},
-            "run": {"device": "cpu", "budget": "8", "checkpoint_minutes": 0, "sheet_minutes": 0},
+            "run": {
+                "device": "cpu",
+                "threads": 1,
+                "budget": "8",
+                "checkpoint_minutes": 0,
+                "sheet_minutes": 0,
+            },
         }
         for key, value in changes.items():
             *parents, last = key.split("__")

@@ -154,7 +154,7 @@ class Run:
     budget : ``30m``, ``2h``, ``90s``, or a number of samples; empty goes on until Ctrl-C.
     checkpoint_minutes, sheet_minutes, validate_minutes : how often; 0 for at the end only.
     keep : checkpoints that are kept.
-    threads : of torch; 0 leaves it to torch.
+    threads : of torch; 0 takes one for each core, at most ``LACUNA_THREADS``.
     device : ``auto``, ``cpu``, ``cuda``.
     lpips : weights of LPIPS for validation; empty leaves it out.
     """

@@ -14,6 +14,7 @@ from torch import nn
 
 from lacuna.data import Batch, Batches, Cropping, Photos, open_source, random_holes, read_holes
 from lacuna.errors import ConfigError, DeviceUnavailableError, MissingDependencyError
+from lacuna.threads import thread_count
 from lacuna.train import checkpoint
 from lacuna.train.checkpoint import Trained
 from lacuna.train.logs import Logs
@@ -138,8 +139,7 @@ def prepare(recipe: Recipe, folder: Path, *, on_note: Callable[[str], None] | No
     ConfigError, ImageError, WeightsError, DeviceUnavailableError, MissingDependencyError
     """
     accelerator = _accelerator(recipe)
-    if recipe.run.threads:
-        torch.set_num_threads(recipe.run.threads)
+    torch.set_num_threads(recipe.run.threads or thread_count())
     task = task_of(recipe)
     features = getattr(task, "features", None)
     for net in (*task.nets.values(), *([features] if features is not None else [])):
