@@ -110,3 +110,22 @@ def test_perceptual_losses_name_what_they_need(tmp_path: Path) -> None:
 def test_budgets_that_are_none(text: str) -> None:
     with pytest.raises(ConfigError, match="budget is"):
         Budget.parse(text)
+
+
+def test_lpips_features_give_the_lpips_distance(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from lacuna import losses
+    from lacuna.metrics.lpips_net import Net
+    from lacuna.nets.features import SqueezeFeatures
+    from lacuna.train.tasks import features_of
+
+    torch.manual_seed(0)
+    state = dict(SqueezeFeatures().state_dict())
+    for i, channels in enumerate((64, 128, 256, 384, 384, 512, 512)):
+        state[f"lin{i}.weight"] = torch.rand(1, channels, 1, 1)
+    save_file(state, tmp_path / "lpips.safetensors")
+    ours = features_of("lpips", str(tmp_path / "lpips.safetensors"))
+    a, b = torch.rand(2, 3, 40, 48), torch.rand(2, 3, 40, 48)
+    expected = Net(tmp_path / "lpips.safetensors").distances(2 * a - 1, 2 * b - 1).mean()
+    torch.testing.assert_close(losses.perceptual(ours(a), ours(b), 2), expected, rtol=1e-4, atol=1e-6)

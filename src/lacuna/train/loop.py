@@ -7,7 +7,8 @@ generator is set anew for each step. A run that is stopped and resumed is theref
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,21 +176,21 @@ def _fall_back(run: Setup, chores: Chores, why: str) -> None:
     run.note(f"step {at}: {why}; back to step {run.progress.step}, learning rates × {rate:g}")
 
 
-class _enough_memory:  # noqa: N801 - used as a function
+@contextmanager
+def _enough_memory(run: Setup) -> Iterator[None]:
     """Turn the several ways in which torch says that memory ran out into ours."""
-
-    def __init__(self, run: Setup) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
         # The CPU's allocator raises a plain RuntimeError.
-        words = str(error) if isinstance(error, RuntimeError) else ""
-        if isinstance(error, MemoryError) or "out of memory" in words or "allocate memory" in words:
-            batch = self.run.recipe.data.batch
-            raise DeviceOutOfMemoryError(
-                f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)} in a new "
-                "run that starts from this one (--start-from). The last checkpoint is whole"
-            ) from error
+        words = str(error)
+        if not isinstance(error, MemoryError) and not any(w in words for w in _NO_MEMORY):
+            raise
+        batch = run.recipe.data.batch
+        raise DeviceOutOfMemoryError(
+            f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)} in a new run that "
+            "starts from this one (--start-from). The last checkpoint is whole"
+        ) from error
+
+
+_NO_MEMORY = ("out of memory", "allocate memory")

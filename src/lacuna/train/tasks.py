@@ -116,14 +116,15 @@ class Inpainting:
         samples.kept["fake"] = pasted.detach()
         terms = generators.reconstruction(answer, pasted, samples.target, samples.missing, self.weight)
         if self.features is not None:
-            terms |= self._feature_terms(answer.image, pasted, samples.target)
+            terms |= self._feature_terms(self.features, answer.image, pasted, samples.target)
         if self.weight.adversarial or self.weight.matching:
             terms |= self._adversarial_terms(pasted, samples)
         return terms
 
-    def _feature_terms(self, image: Tensor, pasted: Tensor, target: Tensor) -> dict[str, Tensor]:
-        weight, features = self.weight, self.features
-        assert features is not None  # noqa: S101 - the caller asked
+    def _feature_terms(
+        self, features: nn.Module, image: Tensor, pasted: Tensor, target: Tensor
+    ) -> dict[str, Tensor]:
+        weight = self.weight
         with torch.no_grad():
             real = [f.float() for f in features((target + 1) / 2)]
         shown = [pasted] if weight.style == 0 else [image, pasted]
