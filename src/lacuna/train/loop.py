@@ -188,8 +188,8 @@ def _enough_memory(run: Setup) -> Iterator[None]:
             raise
         batch = run.recipe.data.batch
         raise DeviceOutOfMemoryError(
-            f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)} in a new run that "
-            "starts from this one (--start-from). The last checkpoint is whole"
+            f"memory ran out at a batch of {batch}; try --set data.batch={max(batch // 2, 1)} in a new run "
+            "that starts from this one (--start-from). The last checkpoint is whole"
         ) from error
 
 
