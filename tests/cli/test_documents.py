@@ -37,6 +37,8 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
         "verify",
         "methods",
         "evaluate",
+        "train",
+        "export",
         "mask draw",
         "mask check",
         "mask dataset",

@@ -88,7 +88,7 @@ def some_hole(height: int, width: int) -> np.ndarray:
 
 
 def test_the_catalogue_names_every_network() -> None:
-    assert {spec.name for spec in lacuna.list_methods("cnn")} == set(SMALL) == set(NETS)
+    assert {spec.name for spec in lacuna.list_methods("cnn")} == set(SMALL) == set(NETS) - {"guide"}
     assert all(spec.weights and spec.accelerated for spec in lacuna.list_methods("cnn"))
 
 

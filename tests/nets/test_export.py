@@ -14,6 +14,7 @@ from lacuna.nets import export
 from lacuna.nets.context_encoder import ContextEncoder
 from lacuna.nets.contextual_attention import Critic, DeepFillV1
 from lacuna.nets.gated_conv import DeepFillV2
+from lacuna.nets.guide import GuideNet
 from lacuna.nets.lama import Lama
 from lacuna.nets.partial_conv import PartialConvUNet
 from lacuna.nets.pen_net import PENNet
@@ -25,6 +26,7 @@ pytest.importorskip("onnxscript")
 NETS: dict[str, tuple[Callable[[], torch.nn.Module], tuple[int, int] | None]] = {
     "partial-conv": (lambda: PartialConvUNet(4, 4), None),
     "lama": (lambda: Lama(4, 1), None),
+    "guide": (lambda: GuideNet(8, 2), None),
     "contextual-attention": (lambda: DeepFillV1(4), None),
     "gated-conv": (lambda: DeepFillV2(8, sketch=True), (48, 64)),
     "pen-net": (lambda: PENNet(4), (64, 128)),
@@ -62,6 +64,25 @@ def test_an_export_is_the_network_without_torch(
     np.testing.assert_allclose(result.image[hole], expected[hole], atol=1e-4)
     text = told.path.read_bytes()
     assert str(Path(export.__file__).parent).encode() not in text  # no paths of this machine
+
+
+def test_half_of_the_weights_is_half_of_the_bytes(tmp_path: Path, randomise: Any) -> None:
+    net = randomise(GuideNet(16, 2))
+    whole = export.export_onnx(net, tmp_path / "whole.onnx", size=(32, 32))
+    half = export.export_onnx(net, tmp_path / "half.onnx", size=(32, 32), half=True)
+    bytes_of_weights = 4 * sum(p.numel() for p in net.parameters())
+    saved = whole.path.stat().st_size - half.path.stat().st_size
+    assert 0.45 * bytes_of_weights < saved < 0.55 * bytes_of_weights
+    assert whole.error < half.error < 2e-2
+
+
+def test_half_precision_that_is_too_far_off_is_not_kept(
+    tmp_path: Path, randomise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "HALF_TOLERANCE", 1e-9)
+    with pytest.raises(errors.MethodError, match="more than 1e-09; nothing was written"):
+        export.export_onnx(randomise(GuideNet(8, 1)), tmp_path / "net.onnx", size=(32, 32), half=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_exported(tmp_path: Path) -> None:

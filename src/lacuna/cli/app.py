@@ -21,10 +21,12 @@ from lacuna.cli.compare import compare
 from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
 from lacuna.cli.explain import explain
+from lacuna.cli.export import export
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.study import study
+from lacuna.cli.train import train
 from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
 from lacuna.cli.weights import app as weights
@@ -53,6 +55,8 @@ for _command in (
     verify,
     methods,
     evaluate,
+    train,
+    export,
 ):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")

@@ -111,3 +111,50 @@ class SqueezeFeatures(_Features):
                 _Fire(512, 64, 256),
             ]
         )
+
+
+class LpipsFeatures(SqueezeFeatures):
+    """`SqueezeFeatures` scaled so that `lacuna.losses.perceptual` with power 2 is the LPIPS distance.
+
+    Each pixel's features have length 1 and are weighed by the square roots of the learned heads.
+
+    References
+    ----------
+    .. [1] Zhang et al., CVPR 2018, arXiv:1801.03924, eq. 1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for i, channels in enumerate((64, 128, 256, 384, 384, 512, 512)):
+            self.register_buffer(f"head{i}", torch.ones(1, channels, 1, 1))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the scaled features of (B, 3, H, W) pictures, 0 … 1."""
+        out = []
+        for i, x in enumerate(super().forward(image)):
+            # The small constant keeps the root's slope finite where all features are 0.
+            length = (x.square().sum(1, keepdim=True) + 1e-10).sqrt()
+            out.append(x / length * getattr(self, f"head{i}"))
+        return out
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take the backbone's weights and the heads, ``linN.weight``.
+
+        Raises
+        ------
+        WeightsError : of another network, or without heads.
+        """
+        heads = {f"head{i}": state.get(f"lin{i}.weight") for i in range(7)}
+        load_strict(
+            self,
+            {
+                **{k: v for k, v in state.items() if k.startswith("features.")},
+                **{
+                    # `perceptual` takes a mean over channels where LPIPS takes a sum.
+                    name: (head * head.shape[1]).sqrt()
+                    for name, head in heads.items()
+                    if head is not None
+                },
+            },
+        )
+        self.eval().requires_grad_(False)

@@ -13,6 +13,7 @@ from lacuna.errors import WeightsError
 from lacuna.nets.context_encoder import ContextEncoder
 from lacuna.nets.contextual_attention import DeepFillV1
 from lacuna.nets.gated_conv import DeepFillV2
+from lacuna.nets.guide import GuideNet
 from lacuna.nets.lama import Lama
 from lacuna.nets.partial_conv import PartialConvUNet
 from lacuna.nets.pen_net import PENNet
@@ -24,8 +25,9 @@ NETS: dict[str, Any] = {
     "lama": Lama,
     "context-encoder": ContextEncoder,
     "pen-net": PENNet,
+    "guide": GuideNet,
 }
-"""The generator of each method."""
+"""The generator of each method, and `GuideNet`, which is trained and exported but no method of its own."""
 
 # A name that no other network has.
 _MARKS = {
@@ -36,6 +38,7 @@ _MARKS = {
     "model.13.body.0.convs.0.weight": "lama",
     "bottleneck.0.weight": "context-encoder",
     "attention.0.branches.0.0.weight": "pen-net",
+    "stem.conv.weight": "guide",
 }
 
 

@@ -1,0 +1,82 @@
+"""``lacuna export``: from a checkpoint to an ONNX file that runs without torch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lacuna.cli import options, render
+
+
+def export(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT", help="A run's folder, one of its checkpoints, or a weights file."
+        ),
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="An .onnx file.")],
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size", metavar="WxH", help="The only size that it will take; any that fits unless given."
+        ),
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store the weights in half precision.")] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="The net of the last step, not the averaged one.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Write a trained net as ONNX. It is compared with the net before it is kept."""
+    from lacuna.image.delivery import check_target
+    from lacuna.nets.export import export_onnx
+    from lacuna.nets.loading import load
+
+    check_target(Path(output), None, overwrite=overwrite)
+    kind, net = load(_weights(checkpoint, latest=latest))
+    done = export_onnx(net, output, size=_size(size), half=half)
+    taken = f"{done.size[1]}x{done.size[0]}" if done.size else f"multiples of {done.multiple}"
+    if as_json:
+        render.emit(
+            {
+                "net": kind,
+                "path": str(done.path),
+                "sidecar": str(done.sidecar),
+                "size": done.size,
+                "multiple": done.multiple,
+                "error": done.error,
+                "bytes": done.path.stat().st_size,
+            }
+        )
+    else:
+        megabytes = done.path.stat().st_size / 1e6
+        render.say(
+            f"wrote {done.path}: {kind}, {megabytes:.1f} MB, sides {taken}, "
+            f"within {done.error:.1e} of the net",
+            quiet=quiet,
+        )
+    return 0
+
+
+def _weights(checkpoint: str, *, latest: bool) -> Path:
+    path = Path(checkpoint)
+    if not path.is_dir():
+        return path
+    from lacuna.train.checkpoint import find
+
+    return find(path) / ("net.safetensors" if latest else "ema.safetensors")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text)
+    if not found:
+        raise typer.BadParameter(f"--size is {text!r}; expected WxH, such as 256x256")
+    return int(found[2]), int(found[1])
