@@ -71,7 +71,9 @@ Find = Callable[[FloatImage, float], Detection]
 """The heart of a detector: canon and sensitivity, both checked, to what was found in all of it."""
 
 
-def detect(find: Find, image: FloatImage, *, sensitivity: float, region: Region, margin: int) -> Detection:
+def detect(
+    find: Find, image: FloatImage, *, sensitivity: float, region: Region, margin: int | None
+) -> Detection:
     """Check the input, look at the part of the picture that a region spans, and keep what lies in it.
 
     Parameters
@@ -79,7 +81,8 @@ def detect(find: Find, image: FloatImage, *, sensitivity: float, region: Region,
     image : (H, W, C), C = 1 or 3, [0, 1].
     sensitivity : 0 to 1.
     region : where to look.
-    margin : pixels around the region's bounding box that `find` sees too, for context.
+    margin : pixels around the region's bounding box that `find` sees too, for context; None for the whole
+        picture, where its edges matter.
 
     Raises
     ------
@@ -93,6 +96,8 @@ def detect(find: Find, image: FloatImage, *, sensitivity: float, region: Region,
     inside = region_mask(region, (height, width))
     if inside is None:
         return find(image, level)
+    if margin is None:
+        return find(image, level).within(inside)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
     near = (slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1))
