@@ -24,6 +24,7 @@ from lacuna.cli.explain import explain
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
+from lacuna.cli.restore import restore
 from lacuna.cli.study import study
 from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
@@ -48,6 +49,7 @@ for _command in (
     straighten,
     stitch,
     augment,
+    restore,
     explain,
     compare,
     verify,
