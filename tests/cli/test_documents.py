@@ -47,6 +47,8 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
         "straighten",
         "stitch",
         "augment",
+        "mask detect",
+        "restore",
     ],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:

@@ -25,6 +25,7 @@ from lacuna.cli.export import export
 from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
+from lacuna.cli.restore import restore
 from lacuna.cli.study import study
 from lacuna.cli.train import train
 from lacuna.cli.turn import stitch, straighten
@@ -50,6 +51,7 @@ for _command in (
     straighten,
     stitch,
     augment,
+    restore,
     explain,
     compare,
     verify,

@@ -1,4 +1,4 @@
-"""``lacuna mask``: draw masks, look at them, make sets of them."""
+"""``lacuna mask``: draw masks, find them, look at them, make sets of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lacuna import __version__
-from lacuna.cli import exits, options, render, targets
+from lacuna.cli import detecting, exits, options, render, targets
 from lacuna.errors import OptionError
 from lacuna.types import Hole
 
 if TYPE_CHECKING:
+    from lacuna.detect import Detection
     from lacuna.image import Picture
 
-app = typer.Typer(help="Draw masks, check them, make sets of them.", no_args_is_help=True)
+app = typer.Typer(help="Draw masks, find them, check them, make sets of them.", no_args_is_help=True)
 
 _Mask = Annotated[
     str,
@@ -45,9 +46,7 @@ def draw(
         raise typer.BadParameter("--json prints to stdout, so the mask cannot go there too; give -o FILE")
     options.one_stdin(image, mask)
     targets.check(output, overwrite=overwrite)
-    import numpy as np
-
-    from lacuna.image import open_image, save_image
+    from lacuna.image import open_image
     from lacuna.masks import to_hole
 
     picture = open_image(options.source(image), **options.limit(max_pixels))
@@ -60,9 +59,7 @@ def draw(
             invert=invert,
             resize=resize_mask,
         )
-    drawn = open_image(hole.astype(np.uint8) * np.uint8(255))
-    kind = "PNG" if output == options.STREAM else None
-    save_image(drawn, targets.opened(output), hole=np.ones_like(hole), format=kind, overwrite=overwrite)
+    _write(hole, output, overwrite=overwrite)
     missing = int(hole.sum())
     if as_json:
         height, width = hole.shape
@@ -132,6 +129,103 @@ def _preview(picture: Picture, hole: Hole, path: str, *, overwrite: bool) -> Non
         sheet.Tile("mask", sheet.show(drawn, hole & False, whole), "white is missing"),
     ]
     sheet.write(sheet.draw(tiles), path, overwrite=overwrite)
+
+
+@app.command()
+def detect(
+    image: options.Image,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="OUT", help="Where to write the mask.")
+    ] = None,
+    what: Annotated[
+        str, typer.Option("--what", metavar="NAME,…", help="What to look for; all of it is one mask.")
+    ] = "scratches,dust",
+    sensitivity: detecting.Sensitivity = 0.5,
+    region: detecting.RegionOption = None,
+    dilate: options.Dilate = 0,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview", metavar="FILE", help="Also write the picture with what was found in colour."
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Find something in a picture, and write it as a mask, white on black.
+
+    See docs/masks.md for what can be found. Finding nothing is no error: the mask is black then.
+    """
+    if output == options.STREAM and as_json:
+        raise typer.BadParameter("--json prints to stdout, so the mask cannot go there too; give -o FILE")
+    if output is None and preview is None and not as_json and quiet:
+        raise typer.BadParameter("nothing would come of it; give -o FILE, --preview FILE or --json")
+    targets.check(output, overwrite=overwrite)
+    targets.check(preview, overwrite=overwrite)
+    from lacuna.image import open_image
+
+    names = _detectors(what)
+    picture = open_image(options.source(image), **options.limit(max_pixels))
+    found, hole = _found(picture, names, sensitivity, region, dilate)
+    if output is not None:
+        _write(hole, output, overwrite=overwrite)
+    if preview is not None:
+        detecting.preview(picture, [one.mask for one in found.values()], preview, overwrite=overwrite)
+    if as_json:
+        height, width = hole.shape
+        facts: dict[str, Any] = {"version": __version__, "image": image, "output": output, "preview": preview}
+        facts |= {"width": width, "height": height, "sensitivity": sensitivity, "missing": int(hole.sum())}
+        render.emit(facts | {"found": {name: detecting.facts(one) for name, one in found.items()}})
+        return exits.OK
+    for name, one in found.items():
+        render.say(f"{name}: {detecting.words(one)}", style="bold", quiet=quiet)
+        for note in one.notes:
+            render.say(note, indent=2, quiet=quiet)
+    return exits.OK
+
+
+def _detectors(what: str) -> list[str]:
+    """Return the names of detectors, each once.
+
+    Raises
+    ------
+    OptionError : none, or one that does not exist.
+    """
+    from lacuna.detect import DETECTORS
+
+    names = list(dict.fromkeys(name.strip() for name in what.split(",") if name.strip()))
+    if not names or any(name not in DETECTORS for name in names):
+        raise OptionError(f"--what {what!r}: expected some of {', '.join(DETECTORS)}")
+    return names
+
+
+def _found(
+    picture: Picture, names: list[str], sensitivity: float, region: str | None, dilate: int
+) -> tuple[dict[str, Detection], Hole]:
+    """Return what each detector found, and all of it, grown."""
+    import numpy as np
+
+    from lacuna.detect import DETECTORS
+    from lacuna.masks.shape import dilated
+
+    if dilate < 0:
+        raise OptionError(f"--dilate {dilate}: expected 0 or more")
+    where = detecting.within(picture, detecting.region(region))
+    found = {name: DETECTORS[name](picture.image, sensitivity=sensitivity, region=where) for name in names}
+    return found, dilated(np.logical_or.reduce([one.mask for one in found.values()]), dilate)
+
+
+def _write(hole: Hole, output: str, *, overwrite: bool) -> None:
+    """Write a mask, white on black."""
+    import numpy as np
+
+    from lacuna.image import open_image, save_image
+
+    drawn = open_image(hole.astype(np.uint8) * np.uint8(255))
+    kind = "PNG" if output == options.STREAM else None
+    save_image(drawn, targets.opened(output), hole=np.ones_like(hole), format=kind, overwrite=overwrite)
 
 
 @app.command()

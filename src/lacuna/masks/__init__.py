@@ -15,6 +15,7 @@ with a mask.
 
 from lacuna.masks.click import click
 from lacuna.masks.coco import coco
+from lacuna.masks.detected import detected
 from lacuna.masks.grammar import parse
 from lacuna.masks.hole import as_mask, to_hole
 from lacuna.masks.sources import alpha, box, colour, ellipse, file, polygon, strokes
@@ -29,6 +30,7 @@ __all__ = [
     "click",
     "coco",
     "colour",
+    "detected",
     "ellipse",
     "file",
     "parse",

@@ -18,6 +18,10 @@
                                                        an object: on it, not on it, within a box
             |  "file:" FILE  |  FILE                   white is missing
             |  "alpha"                                 the fully transparent pixels
+            |  detector [ ":" sensitivity ] [ "@" x,y,width,height ]
+                                                       what is found in the picture, 0 … 1, within a box
+    detector = "scratches" | "dust" | "torn-corners" | "dead-pixels" | "borders" | …
+                                                       the keys of lacuna.detect.DETECTORS
 
 Signs between masks stand between spaces, so that a file's name may hold them; a name or path data with
 spaces, brackets or quotes goes in quotes. Coordinates are pixels from the upper left corner, x first.
@@ -28,11 +32,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from lacuna.detect import DETECTORS
 from lacuna.errors import MaskError
 from lacuna.masks import sources
 from lacuna.masks.click import click
 from lacuna.masks.coco import coco
-from lacuna.masks.sources import numbers
+from lacuna.masks.detected import is_named, named
+from lacuna.masks.sources import counted, numbers
 from lacuna.masks.svg import svg
 from lacuna.masks.values import Mask
 
@@ -163,13 +169,16 @@ def source(word: str) -> Mask:
     """Return the mask that one word names."""
     if word == "alpha":
         return sources.alpha()
+    if (detector := named(word)) is not None:
+        return detector
     found = _SOURCE.fullmatch(word)
     if found and found[1] in _SOURCES:
         return _SOURCES[found[1]](unquoted(found[2]))
     if found and len(found[1]) > 1 and found[2][:2] != "//":  # C:\mask.png is a file
         known = ", ".join(f"{name}:" for name in _SOURCES if name != "colour")
         raise MaskError(
-            f"there is no mask of the kind {found[1]}: ({word}); there are {known}, alpha and files"
+            f"there is no mask of the kind {found[1]}: ({word}); there are {known}, alpha, detectors "
+            f"({', '.join(DETECTORS)}) and files"
         )
     return sources.file(unquoted(word))
 
@@ -181,22 +190,19 @@ def unquoted(text: str) -> str:
 
 def is_expression(text: str) -> bool:
     """Return whether a text that names no file is meant as an expression."""
-    return bool(re.search(r"\s[-+&|]\s|^\s*[!(]|[)]\s*$|^\"|^'", text) or re.match(r"\s*[a-z]{2,}:", text))
-
-
-def _counted(kind: str, text: str, counts: tuple[int, ...], form: str) -> list[float]:
-    values = numbers(text, f"{kind}:{text}")
-    if len(values) not in counts:
-        raise MaskError(f"{kind}:{text} has {len(values)} numbers; expected {kind}:{form}")
-    return values
+    return bool(
+        re.search(r"\s[-+&|]\s|^\s*[!(]|[)]\s*$|^\"|^'", text)
+        or re.match(r"\s*[a-z]{2,}:", text)
+        or is_named(text.strip())
+    )
 
 
 def _box(text: str) -> Mask:
-    return sources.box(*_counted("box", text, (4,), "x,y,width,height"))
+    return sources.box(*counted("box", text, (4,), "x,y,width,height"))
 
 
 def _ellipse(text: str) -> Mask:
-    return sources.ellipse(*_counted("ellipse", text, (3, 4), "x,y,rx,ry"))
+    return sources.ellipse(*counted("ellipse", text, (3, 4), "x,y,rx,ry"))
 
 
 def points_of(kind: str, text: str) -> list[tuple[float, float]]:
@@ -229,7 +235,7 @@ def _click(text: str) -> Mask:
         (without if part.startswith("-") else near).append(pair[0])
     if not around:
         return click(*near, without=without)
-    x, y, width, height = _counted("click", box, (4,), "x,y@x,y,width,height")
+    x, y, width, height = counted("click", box, (4,), "x,y@x,y,width,height")
     return click(*near, without=without, within=(x, y, width, height))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lacuna.detect import DETECTORS
 from lacuna.errors import MaskError
 from lacuna.image import Picture
 from lacuna.image.depth import full_scale
@@ -289,6 +290,7 @@ def quoted(text: str) -> str:
     ('mask.png', '"my mask.png"')
     """
     plain = re.fullmatch(r"[^\s\"'()|+&!:-][^\s\"'()|]*", text) and not re.match(r"[a-z]{2,}:|alpha$", text)
+    plain = plain and re.split("[:@]", text)[0] not in DETECTORS
     return text if plain else f'"{text}"'
 
 
@@ -418,4 +420,17 @@ def numbers(text: str, where: str) -> list[float]:
     array: NDArray[np.float64] = np.array(values)
     if not np.isfinite(array).all():
         raise MaskError(f"{where}: {text!r} holds a number that is not finite")
+    return values
+
+
+def counted(kind: str, text: str, counts: tuple[int, ...], form: str) -> list[float]:
+    """Return the numbers between commas of a source, if there are as many as there should be.
+
+    Raises
+    ------
+    MaskError : something is not a finite number, or another count of them.
+    """
+    values = numbers(text, f"{kind}:{text}")
+    if len(values) not in counts:
+        raise MaskError(f"{kind}:{text} has {len(values)} numbers; expected {kind}:{form}")
     return values

@@ -1,0 +1,34 @@
+"""Detectors: what is wrong with a picture, as a mask and how sure they are.
+
+Each takes canon (float32 ``(H, W, 1 or 3)`` in [0, 1]), ``sensitivity`` (0 to 1) and ``region``, and returns
+a `Detection`. Their modules load numpy only; OpenCV comes when a detector is called.
+"""
+
+from __future__ import annotations
+
+from lacuna.detect.borders import borders
+from lacuna.detect.dead_pixels import dead_pixels
+from lacuna.detect.detection import Detection, Detector
+from lacuna.detect.dust import dust
+from lacuna.detect.scratches import scratches
+from lacuna.detect.torn_corners import torn_corners
+
+__all__ = [
+    "DETECTORS",
+    "Detection",
+    "Detector",
+    "borders",
+    "dead_pixels",
+    "dust",
+    "scratches",
+    "torn_corners",
+]
+
+DETECTORS: dict[str, Detector] = {
+    "scratches": scratches,
+    "dust": dust,
+    "torn-corners": torn_corners,
+    "dead-pixels": dead_pixels,
+    "borders": borders,
+}
+"""Detectors of one picture, by the name that masks and the command line call them; a line adds one."""
