@@ -7,9 +7,10 @@ a `Detection`. Their modules load numpy only; OpenCV and numba come when a detec
 from __future__ import annotations
 
 from lacuna.detect.detection import Detection, Detector
+from lacuna.detect.repeated import find_repeated
 from lacuna.detect.text import find_text
 
-__all__ = ["DETECTORS", "Detection", "Detector", "find_text"]
+__all__ = ["DETECTORS", "Detection", "Detector", "find_repeated", "find_text"]
 
 DETECTORS: dict[str, Detector] = {"text": find_text}
 """Detectors of one picture, by the name that masks and the command line call them; a line adds one."""
