@@ -34,13 +34,17 @@ STILL = 3.0
 def still_pixels(stack: NDArray[np.uint8]) -> Hole:
     """Return where more than half of N pictures have the same colour: bool (H, W).
 
+    Black and white do not count: nights are black and skies burn out in many pictures alike.
+
     Parameters
     ----------
     stack : (N, H, W, C) uint8.
     """
     values = stack.astype(np.int16)
-    deviation = np.median(np.abs(values - np.median(values, axis=0).astype(np.int16)), axis=0)
-    return np.asarray(deviation.max(axis=-1) <= STILL)
+    usual = np.median(values, axis=0).astype(np.int16)
+    deviation = np.median(np.abs(values - usual), axis=0)
+    coloured = (usual.max(axis=-1) > 5) & (usual.min(axis=-1) < 250)
+    return np.asarray((deviation.max(axis=-1) <= STILL) & coloured)
 
 
 def agreed_gradients(stack: NDArray[np.uint8]) -> Gradients:

@@ -39,6 +39,9 @@ MOST = 64
 MEMORY = 400 * 2**20
 """Bytes of decoded pixels that are held at once; pictures are read again and again to stay below."""
 
+ONE_SCENE = 0.5
+"""A larger share that is the same in most pictures is no overlay but one scene, and all of it is found."""
+
 FAINTEST = 7.0
 """Grey levels that an overlay has to change somewhere, at sensitivity 0.5."""
 
@@ -82,6 +85,8 @@ def find_repeated(
     series = _Series(images, max_pixels, memory)
     gradients, still = series.compare(scaled(on_step, 0.0, 0.8))
     region_mask(region, still.shape)
+    if still.mean() > ONE_SCENE:
+        return Detection(still, still.astype(np.float32), tuple(series.notes)).within(region)
     from lacuna.detect.consensus import strength
 
     found, noise = strength(gradients, still, scaled(on_step, 0.8, 1.0))
