@@ -112,7 +112,7 @@ def _fits(rim: NDArray[np.float32], behind: NDArray[np.float32], line: Line) -> 
     """
     if not len(rim):
         return False
-    if np.mean(np.abs(rim - line.colour).max(axis=1) > 0.5 * line.contrast) < 0.75:
+    if np.mean(np.abs(rim - line.colour).max(axis=1) > 0.5 * line.contrast) < 0.6:
         return False
     usual = np.median(behind, axis=0)
     if np.median(np.abs(behind - usual).max(axis=1)) > 20:
@@ -140,11 +140,20 @@ def _decoration(window: NDArray[np.float32], strokes: NDArray[np.uint8], reach: 
     usual = np.median(change[tight if tight.any() else ring], axis=0)
     size = float(np.linalg.norm(usual))
     spread = float(np.percentile(np.linalg.norm(change[beyond > 0], axis=1), 60)) if beyond.any() else 0.0
-    if size < max(12.0, 0.6 * spread):
+    if size < max(12.0, 1.0 * spread):
         return near.astype(np.uint8) & (away <= 1.5)
     along = change @ (usual / size)
-    found = near & (along > max(10.0, 0.4 * size))
+    found = (away > 0) & (away <= _width(along, away, size, reach)) & (along > max(10.0, 0.4 * size))
     return (found | ((away > 0) & (away <= 1.5))).astype(np.uint8)
+
+
+def _width(along: NDArray[np.float32], away: NDArray[np.float32], size: float, reach: int) -> float:
+    """Return how far a decoration goes from the strokes: as long as a quarter of a ring belongs to it."""
+    for distance in range(2, reach + 1):
+        ring = (away > distance) & (away <= distance + 1)
+        if not ring.any() or np.percentile(along[ring], 75) < 0.5 * size:
+            return distance + 0.5
+    return reach + 1.0
 
 
 def _disk(radius: int) -> NDArray[np.uint8]:
