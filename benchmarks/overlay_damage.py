@@ -221,3 +221,71 @@ def _legible(clean: Pixels, layer: Pixels) -> bool:
     ink = layer[..., 3] > 128
     away = np.abs(clean[ink].astype(int) - layer[ink][:, :3]).max(axis=1)
     return bool(np.percentile(away, 15) >= LEGIBLE)
+
+
+WATERMARKS = ("tiles", "word", "logo", "stamp", "dust")
+
+
+def watermark(
+    kind: str, side: int, split: str, fonts: dict[str, str], seed: int
+) -> tuple[NDArray[np.float32], Pixels]:
+    """Return an overlay for square pictures: its cover (side, side), 0 to 1, and its colour.
+
+    Parameters
+    ----------
+    kind : ``tiles`` a word all over, turned, 30 % · ``word`` a large one, turned, 40 % · ``logo`` a ring with a
+        square, 50 % · ``stamp`` an opaque orange date · ``dust`` six soft dark specks.
+    """
+    random = np.random.Generator(np.random.PCG64([zlib.crc32(kind.encode()), seed]))
+    font = sorted(fonts)[random.integers(len(fonts))]
+    white = np.full(3, 255, np.uint8)
+    cover = np.zeros((side, side), np.uint8)
+    words = {"dev": "SAMPLE", "eval": "Preview only"}[split]
+    if kind == "tiles":
+        ink = Image.fromarray(_draw(words.upper(), font, fonts[font], side // 14))
+        sheet = Image.new("L", (2 * side, 2 * side))
+        for row, y in enumerate(range(0, 2 * side, side // 4)):
+            for x in range(row % 2 * side // 8, 2 * side, int(1.5 * ink.width)):
+                sheet.paste(ink, (x, y))
+        half = side // 2
+        turned = sheet.rotate(30, resample=Image.Resampling.BICUBIC)
+        return np.asarray(turned.crop((half, half, half + side, half + side))) * np.float32(0.3 / 255), white
+    if kind == "word":
+        ink = Image.fromarray(_draw(words, font, fonts[font], side // (8 if split == "eval" else 6)))
+        sheet = Image.new("L", (side, side))
+        sheet.paste(ink, ((side - ink.width) // 2, (side - ink.height) // 2))
+        return np.asarray(sheet.rotate(20, resample=Image.Resampling.BICUBIC)) * np.float32(0.4 / 255), white
+    if kind == "logo":
+        centre, radius = side - side // 5, side // 9
+        cv2.circle(cover, (centre, centre), radius, 255, -1, cv2.LINE_AA)
+        cv2.circle(cover, (centre, centre), radius // 2, 0, -1, cv2.LINE_AA)
+        cv2.rectangle(cover, (centre - radius // 5,) * 2, (centre + radius // 5,) * 2, 255, -1)
+        return cover * np.float32(0.5 / 255), white
+    if kind == "stamp":
+        ink_pixels = _draw("2019-07-04 18:22", font, fonts[font], side // 16)
+        high, broad = ink_pixels.shape
+        cover[side - high - 10 : side - 10, side - broad - 10 : side - 10] = ink_pixels
+        return cover / np.float32(255), np.array([255, 140, 26], np.uint8)
+    y, x = np.mgrid[:side, :side]
+    specks = np.zeros((side, side), np.float32)
+    for _ in range(6):
+        top, left = random.uniform(0.06 * side, 0.94 * side, 2)
+        far = np.hypot(y - top, x - left) / random.uniform(0.012 * side, 0.028 * side)
+        specks = np.maximum(specks, 0.35 * np.clip(1.6 - far, 0, 1).astype(np.float32))
+    return specks, np.zeros(3, np.uint8)
+
+
+def marked_series(
+    photos: list[Path], side: int, cover: NDArray[np.float32], colour: Pixels, seed: int
+) -> tuple[list[Pixels], list[Pixels]]:
+    """Return the middle of each photograph, clean and with an overlay, which then went through JPEG or not."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    clean, marked = [], []
+    for photo in photos:
+        pixels = np.asarray(Image.open(photo).convert("RGB"))
+        top, left = ((s - side) // 2 for s in pixels.shape[:2])
+        clean.append(pixels[top : top + side, left : left + side])
+        mixed = clean[-1] + cover[..., None] * (colour.astype(np.float32) - clean[-1])
+        quality = QUALITIES[random.integers(len(QUALITIES))]
+        marked.append(as_jpeg(np.round(mixed).astype(np.uint8), quality))
+    return clean, marked
