@@ -233,8 +233,8 @@ def watermark(
 
     Parameters
     ----------
-    kind : ``tiles`` a word all over, turned, 30 % · ``word`` a large one, turned, 40 % · ``logo`` a ring with a
-        square, 50 % · ``stamp`` an opaque orange date · ``dust`` six soft dark specks.
+    kind : ``tiles`` a word all over, turned, 30 % · ``word`` a large one, turned, 40 % · ``logo`` a ring with
+        a square, 50 % · ``stamp`` an opaque orange date · ``dust`` six soft dark specks.
     """
     random = np.random.Generator(np.random.PCG64([zlib.crc32(kind.encode()), seed]))
     font = sorted(fonts)[random.integers(len(fonts))]
@@ -277,15 +277,15 @@ def watermark(
 
 def marked_series(
     photos: list[Path], side: int, cover: NDArray[np.float32], colour: Pixels, seed: int
-) -> tuple[list[Pixels], list[Pixels]]:
-    """Return the middle of each photograph, clean and with an overlay, which then went through JPEG or not."""
+) -> list[Pixels]:
+    """Return the middle of each photograph with an overlay, saved as JPEG or not."""
     random = np.random.Generator(np.random.PCG64(seed))
-    clean, marked = [], []
+    marked = []
     for photo in photos:
         pixels = np.asarray(Image.open(photo).convert("RGB"))
         top, left = ((s - side) // 2 for s in pixels.shape[:2])
-        clean.append(pixels[top : top + side, left : left + side])
-        mixed = clean[-1] + cover[..., None] * (colour.astype(np.float32) - clean[-1])
+        clean = pixels[top : top + side, left : left + side]
+        mixed = clean + cover[..., None] * (colour.astype(np.float32) - clean)
         quality = QUALITIES[random.integers(len(QUALITIES))]
         marked.append(as_jpeg(np.round(mixed).astype(np.uint8), quality))
-    return clean, marked
+    return marked

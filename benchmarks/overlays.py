@@ -105,7 +105,7 @@ def _text(photos: list[Path], fonts: dict[str, str], how: Any) -> None:
     seconds = (time.perf_counter() - started) / len(rows)
     print(f"Text: {len(rows)} texts, {seconds:.2f} s each\n")
     print(
-        "| text | n | precision | recall | F1 (all pixels) | F1 (mean of pictures) |\n|---|---|---|---|---|---|"
+        "| text | n | precision | recall | F1, all pixels | F1, mean of pictures |\n|---|---|---|---|---|---|"
     )
     _row("all", rows)
     for decoration in ("plain", "outline", "shadow"):
@@ -165,7 +165,7 @@ def _fill(rows: list[tuple[Damaged, Hole, Counts]]) -> None:
         figures.append(pair)
     found, true = np.array(figures).T
     print(
-        f"\nhole-PSNR of {len(rows)} texts, mean: found mask {found.mean():.2f} dB, true mask {true.mean():.2f} dB, "
+        f"\nhole-PSNR of {len(rows)} texts: found mask {found.mean():.2f} dB, true mask {true.mean():.2f} dB"
     )
     print(f"difference: mean {np.mean(found - true):+.2f}, median {np.median(found - true):+.2f} dB")
     print(f"worse by more than 1 dB: {np.sum(found < true - 1)} of {len(rows)}")
@@ -181,7 +181,7 @@ def _repeated(photos: list[Path], fonts: dict[str, str], how: Any) -> None:
         for i, kind in enumerate((*WATERMARKS, "none")):
             cover, colour = watermark(WATERMARKS[i % 5], side, how.split, fonts, seed=count)
             cover = cover if kind != "none" else np.zeros_like(cover)
-            clean, marked = marked_series(photos[:count], side, cover, colour, seed=count)
+            marked = marked_series(photos[:count], side, cover, colour, seed=count)
             started = time.perf_counter()
             mask = find_repeated(marked, sensitivity=how.sensitivity).mask
             seconds = time.perf_counter() - started

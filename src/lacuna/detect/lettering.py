@@ -10,11 +10,14 @@ from lacuna.types import Hole
 
 Window = tuple[slice, slice]
 
-BESIDE = 5.0
+BESIDE = 20.0
 """How far to both sides of a line further letters are looked for, in heights."""
 
 LETTER_GAP, DOT_GAP = 2.0, 0.6
 """Heights between a letter and the next one, and between a letter and a dot."""
+
+PALE = 0.5
+"""Share of the contrast up to which a pixel beside ink still counts as ink."""
 
 
 def paint(pixels: NDArray[np.uint8], line: Line) -> tuple[Window, Hole]:
@@ -27,7 +30,11 @@ def paint(pixels: NDArray[np.uint8], line: Line) -> tuple[Window, Hole]:
     import cv2
 
     drawn = ink(pixels, line, beside=BESIDE)
-    kept = _pieces(pixels, drawn, line)[drawn.label]
+    kept = _pieces(pixels, drawn, line)[drawn.label].astype(np.uint8)
+    # Strokes that thin out (tails, hairlines) are paler than the ink but still closer to it than to the rest.
+    pale = (drawn.away <= PALE * line.contrast).astype(np.uint8)
+    for _ in range(1):
+        kept |= cv2.dilate(kept, _disk(1)) & pale
     reach = max(2, int(np.ceil(line.height / 7)))  # outlines and shadows of captions are narrower than this
     grow = reach + 3
     top, left = max(0, drawn.top - grow), max(0, drawn.left - grow)
@@ -112,7 +119,7 @@ def _fits(rim: NDArray[np.float32], behind: NDArray[np.float32], line: Line) -> 
     """
     if not len(rim):
         return False
-    if np.mean(np.abs(rim - line.colour).max(axis=1) > 0.5 * line.contrast) < 0.6:
+    if np.mean(np.abs(rim - line.colour).max(axis=1) > 0.5 * line.contrast) < 0.75:
         return False
     usual = np.median(behind, axis=0)
     if np.median(np.abs(behind - usual).max(axis=1)) > 20:
