@@ -19,6 +19,9 @@ LETTER_GAP, DOT_GAP = 2.0, 0.6
 PALE = 0.5
 """Share of the contrast up to which a pixel beside ink still counts as ink."""
 
+RIM = 1.5
+"""Pixels around strokes in which they fade into the picture."""
+
 
 def paint(pixels: NDArray[np.uint8], line: Line) -> tuple[Window, Hole]:
     """Return a window and the pixels in it that a line of text covers.
@@ -30,11 +33,9 @@ def paint(pixels: NDArray[np.uint8], line: Line) -> tuple[Window, Hole]:
     import cv2
 
     drawn = ink(pixels, line, beside=BESIDE)
-    kept = _pieces(pixels, drawn, line)[drawn.label].astype(np.uint8)
-    # Strokes that thin out (tails, hairlines) are paler than the ink but still closer to it than to the rest.
-    pale = (drawn.away <= PALE * line.contrast).astype(np.uint8)
-    for _ in range(1):
-        kept |= cv2.dilate(kept, _disk(1)) & pale
+    kept = _pieces(pixels, drawn, line)[drawn.label]
+    # Strokes that thin out (tails, hairlines) are paler than the ink but still as close to it as to the rest.
+    kept |= (cv2.dilate(kept.astype(np.uint8), _disk(1)) > 0) & (drawn.away <= PALE * line.contrast)
     reach = max(2, int(np.ceil(line.height / 7)))  # outlines and shadows of captions are narrower than this
     grow = reach + 3
     top, left = max(0, drawn.top - grow), max(0, drawn.left - grow)
@@ -134,24 +135,25 @@ def _decoration(window: NDArray[np.float32], strokes: NDArray[np.uint8], reach: 
     """
     import cv2
 
-    away = cv2.distanceTransform(1 - strokes, cv2.DIST_L2, 5)
-    near = (away > 0) & (away <= reach + 1)
+    away = np.asarray(cv2.distanceTransform(1 - strokes, cv2.DIST_L2, 5), dtype=np.float32)
+    rim = (away > 0) & (away <= RIM)
     beyond = (away > reach + 2).astype(np.float32)
     side = 6 * reach + 9
     weight = cv2.boxFilter(beyond, -1, (side, side), borderType=cv2.BORDER_REPLICATE)
-    if not (ring := (away > 1.5) & near & (weight > 0.01)).any():
-        return np.zeros_like(strokes)
+    ring = (away > RIM) & (away <= reach + 1) & (weight > 0.01)
+    if not ring.any() or not beyond.any():
+        return rim.astype(np.uint8)
     mean = cv2.boxFilter(window * beyond[..., None], -1, (side, side), borderType=cv2.BORDER_REPLICATE)
     change = window - mean / np.maximum(weight, 1e-6)[..., None]
     tight = ring & (away <= 2.9)
     usual = np.median(change[tight if tight.any() else ring], axis=0)
     size = float(np.linalg.norm(usual))
-    spread = float(np.percentile(np.linalg.norm(change[beyond > 0], axis=1), 60)) if beyond.any() else 0.0
-    if size < max(12.0, 1.0 * spread):
-        return near.astype(np.uint8) & (away <= 1.5)
-    along = change @ (usual / size)
+    spread = float(np.percentile(np.linalg.norm(change[beyond > 0], axis=1), 60))
+    if size < max(12.0, spread):
+        return rim.astype(np.uint8)
+    along = np.asarray(change @ (usual / size), dtype=np.float32)
     found = (away > 0) & (away <= _width(along, away, size, reach)) & (along > max(10.0, 0.4 * size))
-    return (found | ((away > 0) & (away <= 1.5))).astype(np.uint8)
+    return (found | rim).astype(np.uint8)
 
 
 def _width(along: NDArray[np.float32], away: NDArray[np.float32], size: float, reach: int) -> float:
