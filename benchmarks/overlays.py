@@ -112,6 +112,9 @@ def _text(photos: list[Path], fonts: dict[str, str], how: Any) -> None:
         _row(decoration, [row for row in rows if row[0].style.startswith(decoration)])
     for words, low, high in (("up to 20 px", 0, 20), ("21 to 40 px", 21, 40), ("over 40 px", 41, 10**6)):
         _row(words, [row for row in rows if low <= _size(row[0]) <= high])
+    known = LETTERING[how.split]
+    _row("no lettering in the scene", [row for row in rows if row[0].name not in known])
+    _row("lettering in the scene", [row for row in rows if row[0].name in known])
     _clean_originals(photos, how)
     _sheet(sorted(rows, key=lambda row: rates(row[2])[2]), OUT / f"text-{how.split}.png")
     if how.fill:

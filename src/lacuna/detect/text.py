@@ -21,8 +21,8 @@ SEARCH_PIXELS = 1_500_000
 SMALLEST_SIDE = 8
 """Pixels; no line of text fits into less."""
 
-STRICTEST = 3.0
-"""Log odds that a line needs at sensitivity 0; 0 at one half, and as much below 0 at 1."""
+USUAL, RANGE = 0.7, 3.0
+"""Log odds that a line needs at sensitivity 0.5, and by how much more at 0 and less at 1."""
 
 LEAST = 0.1
 """Confidence below which a line is not mentioned at all."""
@@ -69,7 +69,7 @@ def _find(image: FloatImage, sensitivity: float) -> Detection:
     colours = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     mask = np.zeros(pixels.shape[:2], np.bool_)
     confidence = np.zeros(pixels.shape[:2], np.float32)
-    threshold = STRICTEST * (1 - 2 * sensitivity)
+    threshold = USUAL + RANGE * (1 - 2 * sensitivity)
     for line in find_lines(small):
         sure = 1 / (1 + np.exp(threshold - line.score))
         if sure < LEAST:
