@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +132,9 @@ def test_mixed_sizes_are_named(lacuna: Callable, series: Path, tmp_path: Path) -
     assert ran.code == exits.EXIT_CODES[ImageError]
     assert "small.png is 200x50" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_every_option_is_in_the_documentation(lacuna: Callable) -> None:
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", lacuna("clean", "--help").out))
+    page = (Path(__file__).parents[2] / "docs/cli.md").read_text(encoding="utf-8")
+    assert options <= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page))
