@@ -45,6 +45,9 @@ ONE_SCENE = 0.5
 FAINTEST = 7.0
 """Grey levels that an overlay has to change somewhere, at sensitivity 0.5."""
 
+ROWS = 32
+"""Rows that are compared at once."""
+
 RIM = 2
 """Pixels around what is found that belong to it: the soft edge."""
 
@@ -145,10 +148,13 @@ class _Series:
             band = slice(top, top + len(stack[0]))
             if i:
                 stack = [_pixels(self.images[j], self.max_pixels)[band] for j in chosen]
-            together = np.stack(stack)
-            part, below = agreed_gradients(together)
-            across[band], down[top : top + len(below)] = part, below
-            still[band] = still_pixels(together)
+            # Medians need many times the memory of the pixels, so they are taken of a few rows at once.
+            for first in range(0, max(1, len(stack[0]) - 1), ROWS):
+                together = np.stack([pixels[first : first + ROWS + 1] for pixels in stack])
+                rows = slice(top + first, top + first + together.shape[1])
+                part, below = agreed_gradients(together)
+                across[rows], down[rows.start : rows.start + len(below)] = part, below
+                still[rows] = still_pixels(together)
         return (across, down), still
 
     def _first_pass(
