@@ -17,6 +17,7 @@ from typer.main import get_command
 from lacuna import __version__, errors
 from lacuna.cli import exits, render
 from lacuna.cli.augment import augment
+from lacuna.cli.clean import clean
 from lacuna.cli.compare import compare
 from lacuna.cli.edit import outpaint, remove
 from lacuna.cli.evaluate import evaluate
@@ -47,6 +48,7 @@ app = typer.Typer(
 for _command in (
     inpaint,
     remove,
+    clean,
     outpaint,
     straighten,
     stitch,

@@ -1,7 +1,7 @@
 """Detectors: what is wrong with a picture, as a mask and how sure they are.
 
 Each takes canon (float32 ``(H, W, 1 or 3)`` in [0, 1]), ``sensitivity`` (0 to 1) and ``region``, and returns
-a `Detection`. Their modules load numpy only; OpenCV comes when a detector is called.
+a `Detection`. Their modules load numpy only; OpenCV and numba come when a detector is called.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from lacuna.detect.borders import borders
 from lacuna.detect.dead_pixels import dead_pixels
 from lacuna.detect.detection import Detection, Detector
 from lacuna.detect.dust import dust
+from lacuna.detect.repeated import find_repeated
 from lacuna.detect.scratches import scratches
+from lacuna.detect.text import find_text
 from lacuna.detect.torn_corners import torn_corners
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "borders",
     "dead_pixels",
     "dust",
+    "find_repeated",
+    "find_text",
     "scratches",
     "torn_corners",
 ]
@@ -30,5 +34,6 @@ DETECTORS: dict[str, Detector] = {
     "torn-corners": torn_corners,
     "dead-pixels": dead_pixels,
     "borders": borders,
+    "text": find_text,
 }
 """Detectors of one picture, by the name that masks and the command line call them; a line adds one."""
