@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lacuna.detect import dust, scratches
+from lacuna.detect import find_dust, find_scratches
 from lacuna.detect.network import _CORE, HALO, damage_maps
 from lacuna.detect.prior import adapted
 
@@ -42,7 +42,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 def test_scratches_are_found(scene: np.ndarray, tone: float, channels: int) -> None:
     image = np.ascontiguousarray(scene[..., :channels])
     cover = drawn(image.shape[:2], *LINES)[..., None]
-    found = scratches(image + 0.9 * cover * (np.float32(tone) - image))
+    found = find_scratches(image + 0.9 * cover * (np.float32(tone) - image))
     truth = cover[..., 0] > 0.4
     assert (near(found.mask, 2) & truth).sum() > 0.85 * truth.sum()
     assert (found.mask & ~near(truth, 3)).mean() < 0.008
@@ -57,21 +57,21 @@ def test_dust_is_found(scene: np.ndarray, rng: np.random.Generator) -> None:
         cv2.circle(canvas, (x, y), int(rng.integers(1, 4)), 255, -1, cv2.LINE_AA)
     cover = cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.5)[..., None]
     truth = cover[..., 0] > 0.4
-    found = dust(scene + 0.9 * cover * (np.float32(0.97) - scene))
+    found = find_dust(scene + 0.9 * cover * (np.float32(0.97) - scene))
     hits = sum(bool(found.mask[y - 1 : y + 2, x - 1 : x + 2].any()) for x, y in centres)
     assert hits > 0.8 * len(centres)
     assert (found.mask & ~near(truth, 3)).mean() < 0.003
 
 
 def test_a_whole_scene_is_left_alone(scene: np.ndarray) -> None:
-    assert scratches(scene).share < 0.002
-    assert dust(scene).share < 0.002
+    assert find_scratches(scene).share < 0.002
+    assert find_dust(scene).share < 0.002
 
 
 def test_sensitivity_only_adds(scene: np.ndarray) -> None:
     cover = drawn(scene.shape[:2], *LINES)[..., None]
     image = scene + 0.25 * cover * (1 - scene)
-    low, middle, high = (scratches(image, sensitivity=s).mask for s in (0.1, 0.5, 0.9))
+    low, middle, high = (find_scratches(image, sensitivity=s).mask for s in (0.1, 0.5, 0.9))
     assert not (low & ~middle).any()
     assert not (middle & ~high).any()
     assert low.sum() < high.sum()

@@ -94,7 +94,7 @@ def test_only_canon_is_taken(name: str, image: Any) -> None:
 )
 def test_a_region_that_cannot_be_used(region: Any, plain: np.ndarray) -> None:
     with pytest.raises(MaskError):
-        detect.borders(plain, region=region)
+        detect.find_borders(plain, region=region)
 
 
 def test_a_box_may_reach_beyond_the_picture() -> None:

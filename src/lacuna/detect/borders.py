@@ -20,7 +20,7 @@ _ROUNDS = 3
 """A frame within a frame within a frame."""
 
 
-def borders(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
+def find_borders(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
     """Find uniform borders along the edges of a picture.
 
     Parameters

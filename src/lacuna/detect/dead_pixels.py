@@ -20,7 +20,7 @@ _SHORTEST = 32
 """A line of fewer pixels says nothing."""
 
 
-def dead_pixels(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
+def find_dead_pixels(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
     """Find dead, hot and stuck pixels, and rows and columns that a sensor reads wrongly.
 
     Parameters

@@ -21,7 +21,7 @@ FEWEST = (0.02, 0.05, 1.0)
 """So far the odds may shrink in a picture with little damage."""
 
 
-def dust(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
+def find_dust(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
     """Find dust: small specks and blobs up to about 15 pixels, and curled hairs.
 
     Parameters

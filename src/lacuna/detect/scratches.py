@@ -23,7 +23,7 @@ _LEAST = 12
 """Pixels: anything smaller is not a line."""
 
 
-def scratches(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
+def find_scratches(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
     """Find scratches and creases.
 
     Parameters

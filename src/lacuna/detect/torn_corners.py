@@ -26,7 +26,7 @@ RIM = 4
 """Pixels of torn fibres and blur around the ground that are taken too."""
 
 
-def torn_corners(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
+def find_torn_corners(image: FloatImage, *, sensitivity: float = 0.5, region: Region = None) -> Detection:
     """Find corners that are torn off, on a white or black ground.
 
     Parameters

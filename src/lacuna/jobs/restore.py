@@ -146,7 +146,7 @@ def _detections(
     canon: FloatImage, kinds: Sequence[str], level: float, on_step: OnStep | None
 ) -> dict[str, Detection]:
     """Run the net once for scratches and dust, and look for torn corners."""
-    from lacuna.detect import torn_corners
+    from lacuna.detect import find_torn_corners
     from lacuna.detect.dust import dust_in
     from lacuna.detect.network import DUST, SCRATCHES, damage_maps
     from lacuna.detect.scratches import scratches_in
@@ -159,7 +159,7 @@ def _detections(
         if "dust" in kinds:
             found["dust"] = dust_in(maps[DUST], level)
     if "corners" in kinds:
-        corners = torn_corners(canon, sensitivity=level)
+        corners = find_torn_corners(canon, sensitivity=level)
         # A torn edge is a bright line too; it is one thing.
         found = {kind: _within(one, ~corners.mask) for kind, one in found.items()}
         found["corners"] = corners
