@@ -88,7 +88,11 @@ def some_hole(height: int, width: int) -> np.ndarray:
 
 
 def test_the_catalogue_names_every_network() -> None:
-    assert {spec.name for spec in lacuna.list_methods("cnn")} == set(SMALL) == set(NETS) - {"guide"}
+    assert (
+        {spec.name for spec in lacuna.list_methods("cnn")}
+        == set(SMALL)
+        == set(NETS) - {"guide", "guided-diffusion"}
+    )
     assert all(spec.weights and spec.accelerated for spec in lacuna.list_methods("cnn"))
 
 

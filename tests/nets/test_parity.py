@@ -78,6 +78,20 @@ def test_deepfill_v2(parity: Path, tmp_path: Path) -> None:
     assert relative(out.refined, expected["refined"]) < 1e-4
 
 
+def test_guided_diffusion(parity: Path, tmp_path: Path) -> None:
+    state, given, expected = fixture(parity, "guided_diffusion_unet")
+    torch.save(state, tmp_path / "256x256.pt")
+    kind, net = loading.load(tmp_path / "256x256.pt", more={"head": 16})
+    assert kind == "guided-diffusion"
+    with torch.no_grad():
+        y = net(given["x"], given["t"])
+    assert relative(y, expected["y"]) < 1e-4
+    torch_io.save(net, tmp_path / "ours.safetensors")  # tells its heads itself
+    _, again = loading.load(tmp_path / "ours.safetensors")
+    with torch.no_grad():
+        assert torch.equal(again(given["x"], given["t"]), y)
+
+
 def layout(parity: Path, name: str) -> dict[str, list[int]]:
     facts: dict[str, list[int]] = json.loads((parity / f"{name}.json").read_text())["state"]
     return facts

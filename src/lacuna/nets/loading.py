@@ -14,6 +14,7 @@ from lacuna.nets.context_encoder import ContextEncoder
 from lacuna.nets.contextual_attention import DeepFillV1
 from lacuna.nets.gated_conv import DeepFillV2
 from lacuna.nets.guide import GuideNet
+from lacuna.nets.guided_diffusion import GuidedDiffusionUNet
 from lacuna.nets.lama import Lama
 from lacuna.nets.partial_conv import PartialConvUNet
 from lacuna.nets.pen_net import PENNet
@@ -26,8 +27,10 @@ NETS: dict[str, Any] = {
     "context-encoder": ContextEncoder,
     "pen-net": PENNet,
     "guide": GuideNet,
+    "guided-diffusion": GuidedDiffusionUNet,
 }
-"""The generator of each method, and `GuideNet`, which is trained and exported but no method of its own."""
+"""The generator of each method, and two that are no methods: `GuideNet`, trained and exported, and the
+UNet that `lacuna.diffusion` samples from."""
 
 # A name that no other network has.
 _MARKS = {
@@ -39,6 +42,7 @@ _MARKS = {
     "bottleneck.0.weight": "context-encoder",
     "attention.0.branches.0.0.weight": "pen-net",
     "stem.conv.weight": "guide",
+    "time_embed.0.weight": "guided-diffusion",
 }
 
 
@@ -47,12 +51,15 @@ def identify(state: Mapping[str, Tensor]) -> str | None:
     return next((method for mark, method in _MARKS.items() if mark in state), None)
 
 
-def load(path: str | Path, method: str | None = None) -> tuple[str, nn.Module]:
+def load(
+    path: str | Path, method: str | None = None, *, more: Mapping[str, Any] | None = None
+) -> tuple[str, nn.Module]:
     """Read a checkpoint and build the network that it is for, ready to predict.
 
     Parameters
     ----------
     method : what it is expected to be; None takes whatever it is.
+    more : arguments of the network that foreign files do not tell, such as ``head`` of guided-diffusion.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def load(path: str | Path, method: str | None = None) -> tuple[str, nn.Module]:
         raise WeightsError(f"{path} holds weights of {kind!r}, not of {method!r}")
     try:
         config = NETS[kind].config_of(state)
-        net: nn.Module = NETS[kind](**{**told, **config} if told else config)
+        net: nn.Module = NETS[kind](**{**told, **(more or {}), **config})
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise WeightsError(f"{path} looks like weights of {kind!r}, but is incomplete: {error}") from error
     torch_io.load_strict(net, state, path)
