@@ -52,6 +52,22 @@ def test_it_shows_the_fill_that_inpaint_makes(lacuna: Callable, scene: Any) -> N
     assert np.array_equal(scene.read("story/after.png"), scene.read("out.png"))
 
 
+def test_auto_tells_its_choice_and_what_the_chosen_method_tells(lacuna: Callable, scene: Any) -> None:
+    ran = lacuna(*command(scene))
+    assert "auto chose patchmatch: the hole reaches" in ran.err
+    assert Path(scene.path("story/offsets.png")).is_file()
+
+
+def test_a_thin_hole_is_one_equation(lacuna: Callable, scene: Any) -> None:
+    hole = np.zeros(scene.picture.shape[:2], np.uint8)
+    hole[20, 10:30] = 255
+    Image.fromarray(hole).save(scene.path("mask.png"))
+    ran = lacuna(*command(scene))
+    assert ran.code == 0
+    assert "auto chose biharmonic" in ran.err
+    assert "no steps to show" in ran.err
+
+
 def test_json_says_where_everything_is(lacuna: Callable, scene: Any) -> None:
     told = lacuna(*command(scene, method="patchmatch"), "--json").json
     assert Path(told["index"]).is_file()

@@ -65,7 +65,7 @@ def explain(
     dilate: options.Dilate = 0,
     invert: options.Invert = False,
     resize_mask: options.ResizeMask = False,
-    method: options.Method = "patchmatch",
+    method: options.Method = "auto",
     option: options.Settings = None,
     seed: options.Seed = 0,
     sources: options.Sources = None,

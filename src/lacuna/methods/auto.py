@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lacuna import registry
 from lacuna.progress import note
-from lacuna.types import Aux, FloatImage, Hole, OnStep
+from lacuna.types import Aux, Explainable, Explanation, FloatImage, Hole, OnStep
 
 THIN = 2.0
 """Holes whose pixels all lie within so many pixels of a known one are thin.
@@ -29,16 +29,33 @@ class Auto:
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
     ) -> FloatImage:
         """See `lacuna.types.Method`."""
-        from lacuna.exemplar.stage import distance_to_known
-
-        reach = float(np.max(distance_to_known(hole)))
-        thin = reach <= THIN and aux.sources is None and aux.guide is None
-        name = FOR_THIN if thin else FOR_THICK
-        if thin:
-            note(f"auto chose {name}: no missing pixel is more than {THIN:g} pixels from a known one")
-        elif reach <= THIN:
-            given = "copies from the given sources" if aux.guide is None else "follows the given guide"
-            note(f"auto chose {name}: it is the one that {given}")
-        else:
-            note(f"auto chose {name}: the hole reaches {reach:.0f} pixels from its rim")
+        name, why = _choice(hole, aux)
+        note(f"auto chose {name}: {why}")
         return registry.create(name).fill(image, hole, aux=aux, seed=seed, on_step=on_step)
+
+    def explain(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
+    ) -> Explanation:
+        """See `lacuna.types.Explainable`: the choice, and what the chosen method has to tell."""
+        name, why = _choice(hole, aux)
+        note(f"auto chose {name}: {why}")
+        chosen, line = registry.create(name), f"auto chose {name}: {why}."
+        if not isinstance(chosen, Explainable):
+            fill = chosen.fill(image, hole, aux=aux, seed=seed, on_step=on_step)
+            return Explanation(fill, (), (line, f"{name} solves one equation and has no steps to show."))
+        told = chosen.explain(image, hole, aux=aux, seed=seed, on_step=on_step)
+        return replace(told, lines=(line, *told.lines))
+
+
+def _choice(hole: Hole, aux: Aux) -> tuple[str, str]:
+    """Return the method for a hole, and why."""
+    from lacuna.exemplar.stage import distance_to_known
+
+    reach = float(np.max(distance_to_known(hole)))
+    if reach > THIN:
+        return FOR_THICK, f"the hole reaches {reach:.0f} pixels from its rim"
+    if aux.sources is not None:
+        return FOR_THICK, "it is the one that copies from the given sources"
+    if aux.guide is not None:
+        return FOR_THICK, "it is the one that follows the given guide"
+    return FOR_THIN, f"no missing pixel is more than {THIN:g} pixels from a known one"
