@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 import numba
@@ -93,7 +94,8 @@ def run_bands(
     """
     limit = min(thread_count() if threads is None else threads, len(bands))
     if limit <= 1 or getattr(_local, "inside", False):  # a band that calls run_bands must not wait for itself
-        return [kernel(start, stop, *args) for start, stop in bands]
+        with _interrupts():
+            return [kernel(start, stop, *args) for start, stop in bands]
     results: list[Any] = [None] * len(bands)
     ticket = itertools.count()  # next() on it is atomic
     stop = threading.Event()
@@ -110,17 +112,33 @@ def run_bands(
             _local.inside = outer
 
     helpers: list[Future[None]] = [_pool().submit(work) for _ in range(limit - 1)]
-    try:
-        work()
-        wait(helpers)
-    finally:
-        stop.set()
+    with _interrupts():
+        try:
+            work()
+            wait(helpers)
+        finally:
+            stop.set()
+            for helper in helpers:
+                helper.cancel()
+            wait(helpers)
         for helper in helpers:
-            helper.cancel()
-        wait(helpers)
-    for helper in helpers:
-        helper.result()
+            helper.result()
     return results
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C be a `KeyboardInterrupt` whenever it arrives.
+
+    When that is while numba hands a call to compiled code, numba raises a `SystemError` and keeps the
+    interrupt as its cause.
+    """
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 _local = threading.local()

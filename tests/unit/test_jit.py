@@ -139,3 +139,20 @@ def test_the_pool_is_made_on_demand() -> None:
     code = "import lacuna.jit as j, threading; assert j._executor is None and threading.active_count() == 1"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
     assert jit_module.THREADS_VARIABLE == "LACUNA_THREADS"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_that_numba_wraps_is_an_interrupt(threads: int) -> None:
+    def kernel(start: int, stop: int) -> None:
+        raise SystemError("CPUDispatcher returned a result with an exception set") from KeyboardInterrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_bands(kernel, [(0, 1), (1, 2)], threads=threads)
+
+
+def test_another_system_error_stays_one() -> None:
+    def kernel(start: int, stop: int) -> None:
+        raise SystemError("something else")
+
+    with pytest.raises(SystemError, match="something else"):
+        run_bands(kernel, [(0, 1), (1, 2)], threads=1)
