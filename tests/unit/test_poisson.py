@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from lacuna.errors import Cancelled, MaskError
+from lacuna.multigrid import poisson
 from lacuna.multigrid.poisson import solve_poisson
 
 
@@ -53,7 +55,30 @@ def strokes() -> np.ndarray:
     return hole
 
 
-@pytest.mark.parametrize("make", [disc, corner, one_known, other_lines, strokes])
+def scratches() -> np.ndarray:
+    """Bent lines and specks all over, some at the picture's edges and some touching by a corner only."""
+    hole = np.zeros((130, 170), bool)
+    y = np.arange(130)
+    for start, slope in ((0, 0.2), (60, 0.0), (160, -0.1)):
+        hole[y, np.clip(start + slope * y, 0, 169).astype(int)] = True
+    hole[0, 20:50] = hole[40:43, 80:83] = hole[43:46, 83:86] = hole[129, 169] = hole[90:97, 100:109] = True
+    return hole
+
+
+def test_scattered_pieces_are_packed() -> None:
+    hole = scratches()
+    rows, columns = poisson._places(hole, *np.nonzero(hole))
+    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == hole.sum()
+    assert (rows.max() + 1) * (columns.max() + 1) < 0.5 * hole.size
+    packed = np.zeros((rows.max() + 1, columns.max() + 1), bool)
+    packed[rows, columns] = True
+    assert (
+        cv2.connectedComponents(packed.view(np.uint8), connectivity=4)[0]
+        == (cv2.connectedComponents(hole.view(np.uint8), connectivity=4)[0])
+    )
+
+
+@pytest.mark.parametrize("make", [disc, corner, one_known, other_lines, strokes, scratches])
 def test_agrees_with_elimination(make, rng: np.random.Generator) -> None:
     hole = make()
     right = rng.normal(size=(int(hole.sum()), 3))

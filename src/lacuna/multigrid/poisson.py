@@ -30,6 +30,10 @@ COARSEST_SWEEPS = 10
 BAND = 64
 """Rows that a thread works on at once."""
 
+SPARSE = 0.15
+"""A hole that fills a smaller share of its box is taken apart, and its pieces are packed closely: else the
+scratches of a scan, which lie all over it, would cost what the whole picture costs."""
+
 
 def solve_poisson(
     right: NDArray[Any], hole: Hole, *, tolerance: float, on_step: OnStep | None = None
@@ -64,12 +68,15 @@ def solve_poisson(
     """
     if hole.all():
         raise MaskError("mask covers the whole image; at least one known pixel is needed")
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    levels = _levels(hole, box, right.shape[1])
+    rows, columns = (axis.astype(np.int32) for axis in np.nonzero(hole))
+    place = _places(hole, rows, columns)
+    sides: Array = np.full(len(rows), 4, np.float32)  # neighbours inside the picture
+    for axis, last in ((rows, hole.shape[0] - 1), (columns, hole.shape[1] - 1)):
+        sides -= axis == 0
+        sides -= axis == last
+    levels = _levels(place, sides, right.shape[1])
     unknown, count, residual, correction = levels[0]
-    inner = unknown[1:-1, 1:-1].view(bool)
-    residual[1:-1, 1:-1][inner] = right
+    residual[place] = right
     solution, direction, image = (np.zeros_like(residual) for _ in range(3))
     nothing, bands, before = np.zeros_like(residual), _bands(unknown), np.full(right.shape[1], np.inf)
     for cycle in range(MAX_CYCLES):
@@ -87,7 +94,7 @@ def solve_poisson(
         residual -= step * image
         before = np.maximum(product, 1e-30)
     solution += correction
-    found: NDArray[np.float32] = solution[1:-1, 1:-1][inner]
+    found: NDArray[np.float32] = solution[place]
     return found
 
 
@@ -105,14 +112,51 @@ _Level = tuple[Array, Array, Array, Array]
 surface (h + 2, w + 2, C) float32; the margin of one pixel is never unknown."""
 
 
-def _levels(hole: Hole, box: tuple[slice, slice], channels: int) -> list[_Level]:
+_Places = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Row and column of each missing pixel on the finest level, in reading order of the picture."""
+
+
+def _places(hole: Hole, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> _Places:
+    """Return where each missing pixel is solved for: in the hole's box, or in its packed pieces."""
+    top, left = rows.min(), columns.min()
+    area = int(rows.max() - top + 1) * int(columns.max() - left + 1)
+    if len(rows) < SPARSE * area:
+        packed = _packed(hole, rows, columns, area)
+        if packed is not None:
+            return packed
+    return rows - top + 1, columns - left + 1
+
+
+def _packed(hole: Hole, rows: Array, columns: Array, area: int) -> _Places | None:
+    """Put the pieces of a hole, which do not touch and so are problems of their own, on shelves.
+
+    None where that saves less than half of the area.
+    """
+    import cv2  # slow to import, and wanted only here
+
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(hole.view(np.uint8), connectivity=4)
+    left, top, width, height = (facts[1:, k] for k in range(4))
+    wide = max(int(width.max()), int(np.sqrt(((width + 1.0) * (height + 1)).sum())))
+    corner = np.zeros((len(width), 2), np.int32)
+    x, y, shelf = 0, 0, 0
+    for i in np.argsort(-height, kind="stable").tolist():  # the highest first, so that shelves are full
+        if x + width[i] > wide:
+            x, y = 0, y + shelf + 1
+        if x == 0:
+            shelf = int(height[i])
+        corner[i] = y, x
+        x += int(width[i]) + 1
+    if (y + shelf) * wide > area / 2:
+        return None
+    piece = labels[rows, columns] - 1
+    return rows + (corner[:, 0] - top + 1)[piece], columns + (corner[:, 1] - left + 1)[piece]
+
+
+def _levels(place: _Places, sides: NDArray[np.float32], channels: int) -> list[_Level]:
     """Return the levels, finest first; a coarse pixel is unknown if its four are: no rim is crossed."""
-    neighbours = np.zeros(hole.shape, np.float32)
-    neighbours[1:] += 1
-    neighbours[:-1] += 1
-    neighbours[:, 1:] += 1
-    neighbours[:, :-1] += 1
-    unknown, count = np.pad(hole[box].view(np.uint8), 1), np.pad(neighbours[box], 1)
+    shape = (int(place[0].max()) + 2, int(place[1].max()) + 2)
+    unknown, count = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
+    unknown[place], count[place] = 1, sides
     levels = []
     while True:
         values = np.zeros((2, *unknown.shape, channels), np.float32)
@@ -125,8 +169,8 @@ def _levels(hole: Hole, box: tuple[slice, slice], channels: int) -> list[_Level]
             return levels
         # Where the fine pixels lack neighbours at the picture's edge, so does the coarse one.
         lacking = np.pad(4 - count[1:-1, 1:-1], grow)
-        sides = lacking[0::2, 0::2] + lacking[0::2, 1::2] + lacking[1::2, 0::2] + lacking[1::2, 1::2]
-        unknown, count = np.pad(coarse, 1), np.pad(4 - np.floor(sides / 2), 1).astype(np.float32)
+        missing = lacking[0::2, 0::2] + lacking[0::2, 1::2] + lacking[1::2, 0::2] + lacking[1::2, 1::2]
+        unknown, count = np.pad(coarse, 1), np.pad(4 - np.floor(missing / 2), 1).astype(np.float32)
 
 
 def _v_cycle(levels: list[_Level], depth: int) -> None:
