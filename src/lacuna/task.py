@@ -17,16 +17,15 @@ from lacuna.errors import MaskError, OptionError
 from lacuna.frame import Frame, plan
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, open_image
 from lacuna.masks import Mask, as_mask, doctor, to_hole
+from lacuna.masks.hole import LUMINANCE
 from lacuna.progress import report
+from lacuna.sizing import resize
 from lacuna.types import Aux, FloatImage, Hole, OnStep
 
 Blend = Literal["hard", "membrane"]
 
 WHY_NOT = {"sources": "does not copy", "sketch": "follows no lines", "guide": "follows no picture"}
 """Why a method does not take a spatial input."""
-
-GREY = np.array([[0.299], [0.587], [0.114]], np.float32)
-"""Luma of ITU-R BT.601, which is what grey files of colour photos hold."""
 
 
 @dataclass(frozen=True)
@@ -213,14 +212,11 @@ def _guide(picture: Picture, how: Settings) -> tuple[FloatImage | None, tuple[st
     guide, notes = given.image, [f"guide: {note}" for note in given.notes]
     channels = picture.colour.shape[2]
     if guide.shape[2] != channels:
-        guide = np.repeat(guide, 3, axis=2) if channels == 3 else np.matmul(guide, GREY)
+        guide = np.repeat(guide, 3, axis=2) if channels == 3 else (guide @ LUMINANCE)[..., None]
         notes.append(f"guide: converted to {'colour' if channels == 3 else 'grey'}, as the picture is")
     if guide.shape[:2] != picture.shape:
-        import cv2  # slow to import, and wanted only here
-
         (height, width), (old_height, old_width) = picture.shape, guide.shape[:2]
-        wide = cv2.resize(guide, (width, height), interpolation=cv2.INTER_CUBIC)
-        guide = np.clip(wide, 0, 1).reshape(height, width, channels).astype(np.float32)
+        guide = resize(guide, (height, width))
         notes.append(f"guide: resized from {old_width}×{old_height} to {width}×{height}")
     guide = np.ascontiguousarray(guide, np.float32)
     guide.flags.writeable = False

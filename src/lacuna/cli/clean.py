@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lacuna import __version__
-from lacuna.cli import exits, job, options, render
-from lacuna.errors import MaskError, OutputError
+from lacuna.cli import detecting, exits, job, options, render
+from lacuna.errors import OutputError
 from lacuna.types import Box
 
 if TYPE_CHECKING:
@@ -36,31 +36,13 @@ _What = Annotated[
         rich_help_panel=_WHAT,
     ),
 ]
-_Sensitivity = Annotated[
-    float,
-    typer.Option(
-        "--sensitivity",
-        metavar="0-1",
-        help="0 takes only what is certain, 1 whatever looks like it.",
-        rich_help_panel=_WHAT,
-    ),
-]
-_Region = Annotated[
-    str | None,
-    typer.Option(
-        "--region",
-        metavar="X,Y,W,H",
-        help="Look only in this box; x, y is its upper left corner.",
-        rich_help_panel=_WHAT,
-    ),
-]
 
 
 def clean(
     images: _Images,
     what: _What = None,
-    sensitivity: _Sensitivity = 0.5,
-    region: _Region = None,
+    sensitivity: detecting.Sensitivity = 0.5,
+    region: detecting.RegionOption = None,
     method: options.Method = "auto",
     option: options.Settings = None,
     seed: options.Seed = 0,
@@ -84,7 +66,7 @@ def clean(
     sources = _sources(images)
     kinds = what.split(",") if what else ["repeated" if len(sources) >= 3 else "text"]
     kinds = [kind.strip() for kind in kinds if kind.strip()]
-    look = _Look(kinds, sensitivity, _box(region), options.limit(max_pixels))
+    look = _Look(kinds, sensitivity, detecting.region(region), options.limit(max_pixels))
     target = output or ("" if len(sources) > 1 else options.default_output(str(sources[0]), "cleaned"))
     orders = job.Orders(
         images if len(images) > 1 else images[0], target, method, option or (), seed, blend, context, preview,
@@ -240,22 +222,3 @@ def _sources(images: Sequence[str]) -> list[str]:
     for image in images:
         out += [str(one) for one in pictures_in(Path(image))] if Path(image).is_dir() else [image]
     return out
-
-
-def _box(text: str | None) -> Box | None:
-    """Return (top, left, bottom, right) for ``x,y,width,height``.
-
-    Examples
-    --------
-    >>> _box("10,20,300,200")
-    (20, 10, 220, 310)
-    """
-    if text is None:
-        return None
-    try:
-        x, y, width, height = (round(float(part)) for part in text.split(","))
-    except (ValueError, OverflowError) as error:
-        raise MaskError(f"--region {text!r}: expected x,y,width,height, for example 10,20,300,200") from error
-    if width <= 0 or height <= 0:
-        raise MaskError(f"--region {text} has no area; expected x,y,width,height")
-    return y, x, y + height, x + width

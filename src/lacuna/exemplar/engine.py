@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from lacuna.exemplar import pyramid
@@ -19,6 +18,7 @@ from lacuna.exemplar.pyramid import Level
 from lacuna.exemplar.stage import Stage, Weights, distance_to_known, matchable, padding
 from lacuna.multigrid import fill_biharmonic
 from lacuna.progress import note, report, scaled
+from lacuna.sizing import resize
 from lacuna.types import FloatImage, Hole, OnStep
 
 Watch = Callable[[int, Stage], None]
@@ -83,7 +83,7 @@ class Guide:
         """
         whole = np.where(hole[..., None], picture, image)
         height, width = (max(1, round(side / scale)) for side in hole.shape)
-        return _resized(whole, (height, width))
+        return resize(whole, (height, width))
 
     def weight(self, depth: int) -> float:
         """Return the weight on a level; the coarsest one has depth 0."""
@@ -91,14 +91,7 @@ class Guide:
 
     def at(self, shape: tuple[int, ...]) -> FloatImage:
         """Return the picture in the size of a level, (H, W, K), [0, 1]."""
-        return _resized(self.picture, (shape[0], shape[1]))
-
-
-def _resized(picture: FloatImage, shape: tuple[int, int]) -> FloatImage:
-    shrink = picture.shape[0] >= shape[0]
-    how = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
-    out = cv2.resize(picture, shape[::-1], interpolation=how).reshape(*shape, picture.shape[2])
-    return np.clip(out, 0, 1).astype(np.float32, copy=False)
+        return resize(self.picture, (shape[0], shape[1]))
 
 
 def fill_patches(

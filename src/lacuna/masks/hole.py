@@ -29,7 +29,7 @@ IN_ALPHA = "the mask is in its alpha channel"
 IN_COLOUR = "the mask is in colour"
 
 # Rec. 601, as Pillow's conversion to grey.
-_LUMINANCE = np.array([0.299, 0.587, 0.114])
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 def to_hole(
@@ -203,7 +203,7 @@ def _grey(colour: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     first = colour[..., 0]
     if all(np.array_equal(first, colour[..., i]) for i in range(1, colour.shape[2])):
         return first, ()
-    level = colour.astype(np.float64) @ _LUMINANCE
+    level = colour.astype(np.float64) @ LUMINANCE
     if colour.dtype.kind in "ub":
         level = np.rint(level)
     return level.astype(colour.dtype), (f"{IN_COLOUR}: its luminance was taken",)
