@@ -46,8 +46,9 @@ def train(given: argparse.Namespace, files: list[Path]) -> None:
     optimiser = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-3)
     rng = np.random.default_rng(given.first)
     start, saved, step, total = time.time(), 0.0, 0, torch.zeros((), device=device)
-    while (share := (time.time() - start) / (60 * given.minutes)) < 1:
+    while (minutes := (time.time() - start) / 60) < given.minutes:
         step += 1
+        share = min((given.done + minutes) / (given.total or given.done + given.minutes), 1)
         for group in optimiser.param_groups:
             group["lr"] = given.rate * min(step / WARM, 1) * max(0.5 * (1 + np.cos(np.pi * share)), 0.003)
         with torch.no_grad():
@@ -77,8 +78,10 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--last", type=int, default=60, help="photos at the end that are left out")
     parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--done", type=float, default=0, help="minutes trained before, when resuming")
+    parser.add_argument("--total", type=float, help="minutes until the rate is down, if more will follow")
     parser.add_argument("--resume", type=Path, help="weights to go on from")
-    parser.add_argument("--rate", type=float, default=2e-3, help="of learning; smaller when resuming")
+    parser.add_argument("--rate", type=float, default=2e-3, help="of learning, at first")
     parser.add_argument("--batch", type=int, default=64, help="crops in a step")
     parser.add_argument(
         "--pool", type=int, default=512, help="drawn canvases kept on the device, 3.4 MiB each"
