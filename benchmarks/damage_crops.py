@@ -60,12 +60,21 @@ class Pool:
         # Processes are forked before anything else runs on threads or the device.
         self._queue = iter(torch.utils.data.DataLoader(Drawn(first), batch_size=None, num_workers=workers))
         self._veils = torch.zeros((size, 3, 4, CANVAS, CANVAS), dtype=torch.float16, device=device)
-        threading.Thread(target=self._renew, daemon=True).start()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self._thread.start()
 
     def _renew(self) -> None:
         for veil in self._queue:
+            if self._closed.is_set():
+                return
             self._veils[self.drawn % len(self._veils)].copy_(veil)
             self.drawn += 1
+
+    def close(self) -> None:
+        """Draw no more."""
+        self._closed.set()
+        self._thread.join()
 
     def wait(self, fewest: int) -> None:
         """Wait until there is some choice."""

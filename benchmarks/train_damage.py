@@ -68,6 +68,7 @@ def train(given: argparse.Namespace, files: list[Path]) -> None:
                 f"{saved:.0f} s  step {step}  drawn {pool.drawn}  loss {float(total) / step:.5f}", flush=True
             )
             torch.save(mean.module.state_dict(), given.output)
+    pool.close()
     torch.save(mean.module.state_dict(), given.output)
     print(f"{step} steps of {given.batch} crops, {pool.drawn} canvases drawn")
 
