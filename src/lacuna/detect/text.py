@@ -21,7 +21,7 @@ SEARCH_PIXELS = 1_500_000
 SMALLEST_SIDE = 8
 """Pixels; no line of text fits into less."""
 
-USUAL, RANGE = 0.7, 3.0
+USUAL, RANGE = 2.0, 3.0
 """Log odds that a line needs at sensitivity 0.5, and by how much more at 0 and less at 1."""
 
 LEAST = 0.1
