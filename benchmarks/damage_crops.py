@@ -56,7 +56,7 @@ class Pool:
     """The veils drawn last, on the device, renewed while training goes on."""
 
     def __init__(self, size: int, workers: int, first: int, device: torch.device) -> None:
-        self.drawn = 0
+        self.drawn = self._used = 0
         # Processes are forked before anything else runs on threads or the device.
         self._queue = iter(torch.utils.data.DataLoader(Drawn(first), batch_size=None, num_workers=workers))
         self._veils = torch.zeros((size, 3, 4, CANVAS, CANVAS), dtype=torch.float16, device=device)
@@ -66,6 +66,9 @@ class Pool:
 
     def _renew(self) -> None:
         for veil in self._queue:
+            # One canvas for every crop is as new as it need be.
+            while self.drawn - len(self._veils) > self._used and not self._closed.is_set():
+                time.sleep(0.02)
             if self._closed.is_set():
                 return
             self._veils[self.drawn % len(self._veils)].copy_(veil)
@@ -83,6 +86,7 @@ class Pool:
 
     def cut(self, count: int, rng: np.random.Generator) -> torch.Tensor:
         """Return (count, 3, 4, CROP, CROP), cut anywhere and turned."""
+        self._used += count
         out = []
         for index in rng.integers(min(self.drawn, len(self._veils)), size=count):
             top, left = rng.integers(CANVAS - CROP + 1, size=2)
@@ -138,7 +142,7 @@ def batch(
 
     clean = aged(photo, among)
     clean = (clean + grain(clean, among(0, 0.025), among(0.3, 0.9))).clamp_(0, 1)
-    veil = pool.cut(count, rng)
+    veil = firmer(pool.cut(count, rng), among(1, 2.5, 0.4, 1))
     spared = torch.from_numpy(rng.random(count) < 0.15)
     veil[spared, :, :3], veil[spared, :, 3:] = 0, 1
     image, layers = clean, []
@@ -151,6 +155,14 @@ def batch(
     image = torch.lerp(image, blurred(image, among(0.25, 0.7)), among(1, 1, 0.4))
     image = torch.lerp(image, squeezed(image, among(75, 98)), among(1, 1, 0.4))
     return planes((image * 255).round() / 255), labels, weights
+
+
+def firmer(veil: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    """Return veils (B, 3, 4, H, W) that cover more, up to all: an opaque scratch is even, too."""
+    cover = 1 - veil[:, :, 3:]
+    more = (cover * gain[:, None]).clamp(max=1)
+    ink = veil[:, :, :3] * torch.where(cover > 0.01, more / cover.clamp(min=0.01), 1)
+    return torch.cat([ink, 1 - more], 2)
 
 
 def seen(

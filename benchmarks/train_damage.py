@@ -20,16 +20,17 @@ import numpy as np
 import torch
 from damage import damage
 from damage_crops import SEED, Photos, Pool, batch
-from damage_net import Net, export
+from damage_net import Net
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own custom
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from lacuna.detect.network import planes
 
 WARM = 300
 """Steps until the full rate of learning."""
-EMA = 0.999
+MEAN = 1000
+"""Over so many of the last steps, or a tenth of all of them, the weights are averaged."""
 
 
 def train(given: argparse.Namespace, files: list[Path]) -> None:
@@ -42,10 +43,11 @@ def train(given: argparse.Namespace, files: list[Path]) -> None:
     torch.backends.cudnn.benchmark = True
     net = Net()
     if given.resume is not None:
-        net.load_state_dict(torch.load(given.resume, weights_only=True))
+        net.load_state_dict(torch.load(given.resume, map_location="cpu", weights_only=True))
     net = net.to(device, memory_format=torch.channels_last)
     # What is kept is a running mean of the weights: steadier than the last of them.
-    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
+    mean = AveragedModel(net, avg_fn=lambda a, b, n: a + (b - a) / min(1 + n / 10, MEAN), use_buffers=True)
+    net.train(not given.settled)
     optimiser = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-3)
     rng = np.random.default_rng(given.first)
     start, saved, step, total = time.time(), 0.0, 0, torch.zeros((), device=device)
@@ -85,6 +87,7 @@ def main() -> None:
     parser.add_argument("--done", type=float, default=0, help="minutes trained before, when resuming")
     parser.add_argument("--total", type=float, help="minutes until the rate is down, if more will follow")
     parser.add_argument("--resume", type=Path, help="weights to go on from")
+    parser.add_argument("--settled", action="store_true", help="normalise as before, for small batches")
     parser.add_argument("--rate", type=float, default=2e-3, help="of learning, at first")
     parser.add_argument("--batch", type=int, default=64, help="crops in a step")
     parser.add_argument(
@@ -104,8 +107,10 @@ def main() -> None:
     if given.export is None:
         train(given, files)
         return
+    from damage_export import export
+
     net = Net()
-    net.load_state_dict(torch.load(given.export, weights_only=True))
+    net.load_state_dict(torch.load(given.export, map_location="cpu", weights_only=True))
     export(net, given.output, examples(files))
 
 

@@ -22,13 +22,16 @@ def clean(rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.fixture
-def cover() -> np.ndarray:
+def cover(rng: np.random.Generator) -> np.ndarray:
     canvas = np.zeros((150, 200), np.uint8)
     cv2.line(canvas, (20, 10), (170, 140), 255, 2, cv2.LINE_AA)
     cv2.line(canvas, (100, 5), (110, 145), 255, 5, cv2.LINE_AA)
     for x, y in ((30, 100), (150, 40), (180, 100)):
         cv2.circle(canvas, (x, y), 2, 255, -1, cv2.LINE_AA)
-    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.5)[..., None]
+    grit = np.abs(cv2.GaussianBlur(rng.standard_normal((150, 200)), (0, 0), 3))
+    # A line that covers everything and is the same all along may be a wire.
+    uneven = (1 - 0.2 * grit / grit.std()).clip(0, 1)
+    return cv2.GaussianBlur((uneven * canvas / 255).astype(np.float32), (0, 0), 0.5)[..., None]
 
 
 def damaged(clean: np.ndarray, cover: np.ndarray) -> np.ndarray:
@@ -125,8 +128,8 @@ def test_nearly_everything_is_refused_with_the_figure(
     monkeypatch: pytest.MonkeyPatch, clean: np.ndarray
 ) -> None:
     def everywhere(image: np.ndarray, on_step: Any = None) -> np.ndarray:
-        maps = np.zeros((2, *image.shape[:2]), np.float32)
-        maps[0, :, : int(0.8 * image.shape[1])] = 1
+        maps = np.zeros((2, *image.shape[:2]), np.uint8)
+        maps[0, :, : int(0.8 * image.shape[1])] = 255
         return maps
 
     monkeypatch.setattr("lacuna.detect.network.damage_maps", everywhere)

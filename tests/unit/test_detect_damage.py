@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lacuna.detect import find_dust, find_scratches
-from lacuna.detect.network import _CORE, HALO, damage_maps
-from lacuna.detect.prior import adapted
+from lacuna.detect.network import _CORE, FOLD, HALO, damage_maps
+from lacuna.detect.prior import ODDS, adapted
 
 
 def drawn(shape: tuple[int, int], *lines: tuple[tuple[int, int], tuple[int, int], int]) -> np.ndarray:
@@ -21,6 +21,10 @@ def drawn(shape: tuple[int, int], *lines: tuple[tuple[int, int], tuple[int, int]
 
 def near(mask: np.ndarray, distance: float) -> np.ndarray:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= distance
+
+
+def likelihood(code: np.ndarray) -> np.ndarray:
+    return (ODDS / (1 + ODDS))[code]
 
 
 LINES = (((20, 5), (60, 230), 1), ((10, 180), (300, 40), 3), ((150, 10), (310, 220), 6))
@@ -83,12 +87,12 @@ def test_tiles_meet_without_a_seam(rng: np.random.Generator) -> None:
     image += rng.normal(0, 0.01, image.shape).astype(np.float32)
     cover = drawn(image.shape[:2], ((_CORE - 200, 20), (_CORE + 200, 44), 2))[..., None]
     image += 0.9 * cover * (1 - image)
-    whole = damage_maps(image)
-    part = damage_maps(np.ascontiguousarray(image[:, _CORE - 296 : _CORE + 296]))
-    inner = slice(296 - 60, 296 + 60)
+    whole = likelihood(damage_maps(image))
+    part = likelihood(damage_maps(np.ascontiguousarray(image[:, _CORE - 288 : _CORE + 288])))
+    inner = slice(288 - 60, 288 + 60)
     difference = np.abs(whole[:, :, _CORE - 60 : _CORE + 60] - part[:, :, inner])
     assert difference.max() < 0.2
-    assert HALO % 8 == 0
+    assert (_CORE + HALO) % FOLD == 0
 
 
 def test_the_work_can_be_stopped(scene: np.ndarray) -> None:
@@ -102,13 +106,14 @@ def test_the_work_can_be_stopped(scene: np.ndarray) -> None:
 
 
 def test_a_picture_without_damage_is_doubted_and_one_with_much_is_not() -> None:
-    likely = np.full((60, 60), 0.01, dtype=np.float32)
-    likely[5, :8] = 0.7
+    rare, fair, sure = (int(np.abs(ODDS / (1 + ODDS) - p).argmin()) for p in (0.01, 0.7, 0.97))
+    likely = np.full((60, 60), rare, dtype=np.uint8)
+    likely[5, :8] = fair
     assert adapted(likely, 0.04, 0.05)[5, 0] < 0.4
-    assert adapted(likely, 0.04, 1.0)[5, 0] >= 0.7
-    sure = likely.copy()
-    sure[10:20] = 0.97
-    assert adapted(sure, 0.04, 0.05)[5, 0] >= 0.7
+    assert adapted(likely, 0.04, 1.0)[5, 0] >= 0.69
+    much = likely.copy()
+    much[10:20] = sure
+    assert adapted(much, 0.04, 0.05)[5, 0] >= 0.69
     lone = likely.copy()
-    lone[30, :30] = 0.99
+    lone[30, :30] = 202
     assert adapted(lone, 0.04, 0.05)[30, 0] > 0.8

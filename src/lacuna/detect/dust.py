@@ -11,11 +11,11 @@ from lacuna.detect.network import DUST, HALO, damage_maps
 from lacuna.detect.prior import adapted
 from lacuna.types import FloatImage
 
-CERTAIN = (0.85, 0.5, 0.25)
+CERTAIN = (0.85, 0.6, 0.25)
 """Somewhere it must be at least so likely that it is dust: at sensitivity 0, 0.5 and 1."""
-LIKELY = (0.6, 0.3, 0.12)
+LIKELY = (0.6, 0.4, 0.12)
 """And so likely in all of it."""
-USUAL = 0.013
+USUAL = 0.006
 """The share of damaged pixels that the likelihoods were made for; chosen with the thresholds."""
 FEWEST = (0.02, 0.05, 1.0)
 """So far the odds may shrink in a picture with little damage."""
@@ -47,8 +47,8 @@ def find_dust(image: FloatImage, *, sensitivity: float = 0.5, region: Region = N
     )
 
 
-def dust_in(likely: NDArray[np.float32], sensitivity: float) -> Detection:
+def dust_in(likely: NDArray[np.uint8], sensitivity: float) -> Detection:
     """Return the dust in the net's map (H, W) of how likely it is."""
-    likely = adapted(likely, USUAL, between(sensitivity, *FEWEST))
+    sure = adapted(likely, USUAL, between(sensitivity, *FEWEST))
     low, high = between(sensitivity, *LIKELY), between(sensitivity, *CERTAIN)
-    return Detection(connected_above(likely, low, high, least=1), likely)
+    return Detection(connected_above(sure, low, high, least=1), sure)

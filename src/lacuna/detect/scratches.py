@@ -50,8 +50,8 @@ def find_scratches(image: FloatImage, *, sensitivity: float = 0.5, region: Regio
     )
 
 
-def scratches_in(likely: NDArray[np.float32], sensitivity: float) -> Detection:
+def scratches_in(likely: NDArray[np.uint8], sensitivity: float) -> Detection:
     """Return the scratches in the net's map (H, W) of how likely they are."""
-    likely = adapted(likely, USUAL, between(sensitivity, *FEWEST))
+    sure = adapted(likely, USUAL, between(sensitivity, *FEWEST))
     low, high = between(sensitivity, *LIKELY), between(sensitivity, *CERTAIN)
-    return Detection(connected_above(likely, low, high, least=_LEAST), likely)
+    return Detection(connected_above(sure, low, high, least=_LEAST), sure)

@@ -22,7 +22,7 @@ _EDGE_SHARE = 0.6
 """Share of the tear along which there must be such a step."""
 TRIANGLE = (0.35, 0.7)
 """A tear runs from edge to edge: the piece takes about half of its bounding box."""
-RIM = 4
+RIM = 7
 """Pixels of torn fibres and blur around the ground that are taken too."""
 
 

@@ -28,9 +28,13 @@ THIN = 3.0
 """Damage that is nowhere further from what is whole, in pixels, is filled smoothly, all else with patches.
 
 That is for a megapixel. A large scan is softer, pixel by pixel, its scratches are wider and there are more of
-them, and patches take five times as long: there the line lies at up to `WIDER` times as much.
+them, and patches take five times as long: there the line lies at up to `WIDER` times as much, which on
+12-megapixel scans takes half of the time away and no decibel.
 """
-WIDER = 2.0
+WIDER = 2.5
+
+TOLERANCE = 1e-3
+"""Of the smooth fill: an eighth of a step of 8 bits, in three quarters of the time of the method's own."""
 
 RIM = 1
 """Pixels around what is found that are filled too: the soft edge of a scratch."""
@@ -202,7 +206,7 @@ def _fill_apart(picture: Picture, hole: Hole, how: RunOptions) -> Result:
     on_step, until = how.get("on_step"), 0.5 if thick.any() else 1.0
     first: RunOptions = {**how, "on_step": scaled(on_step, 0.0, until)}
     # Everything is filled smoothly first, so that no damage is left to look at when patches are compared.
-    result = smooth = Inpainter(FOR_THIN).run(picture, hole, **first)
+    result = smooth = Inpainter(FOR_THIN, options={"tolerance": TOLERANCE}).run(picture, hole, **first)
     if thick.any():
         then: RunOptions = {**how, "sources": ~hole, "on_step": scaled(on_step, until, 1.0)}
         result = Inpainter(FOR_THICK).run(smooth.picture, thick, **then)
