@@ -68,9 +68,11 @@ def _corner(part: FloatImage, sensitivity: float) -> Hole | None:
 
     block = part[:5, :5]
     colour = np.median(block.reshape(-1, part.shape[2]), axis=0)
+    if not (colour.min() >= WHITE or colour.max() <= BLACK):
+        return None
     tolerance = between(sensitivity, *TOLERANCE)
     alike = np.abs(part - colour).max(axis=2) <= tolerance
-    if not (colour.min() >= WHITE or colour.max() <= BLACK) or alike[:5, :5].mean() < 0.9:
+    if alike[:5, :5].mean() < 0.9:
         return None
     labels = cv2.connectedComponents(alike.astype(np.uint8), connectivity=4)[1]
     ground: Hole = labels == labels[:5, :5][alike[:5, :5]][0]

@@ -164,8 +164,8 @@ def _detections(
             found["dust"] = dust_in(maps[DUST], level)
     if "corners" in kinds:
         corners = find_torn_corners(canon, sensitivity=level)
-        # A torn edge is a bright line too; it is one thing.
-        found = {kind: _within(one, ~corners.mask) for kind, one in found.items()}
+        if corners.mask.any():  # a torn edge is a bright line too; it is one thing
+            found = {kind: _within(one, ~corners.mask) for kind, one in found.items()}
         found["corners"] = corners
     return found
 
