@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lacuna import multigrid
-from lacuna.errors import Cancelled, ImageError, MaskError, MethodError
+from lacuna.errors import Cancelled, ImageError, MaskError, MethodError, OptionError
+from lacuna.methods.classical.biharmonic import Biharmonic
 from lacuna.multigrid import (
     fill_biharmonic,
     fill_harmonic,
@@ -390,3 +391,17 @@ def test_chebyshev_damps_its_interval() -> None:
 
 def test_public_names() -> None:
     assert all(callable(getattr(multigrid, name)) for name in multigrid.__all__)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-3, 0.2, float("nan")])
+def test_a_tolerance_out_of_range_is_refused(tolerance: float) -> None:
+    with pytest.raises(OptionError, match="tolerance"):
+        Biharmonic(tolerance=tolerance)
+
+
+def test_a_coarser_tolerance_is_kept(rng: np.random.Generator) -> None:
+    image = rng.random((60, 80, 1), dtype=np.float32)
+    hole = np.zeros((60, 80), dtype=bool)
+    hole[10:40, 12:60] = True
+    fine, coarse = (fill_biharmonic(image, hole, tolerance=t) for t in (1e-5, 1e-3))
+    assert 0 < np.abs(fine - coarse).max() < 4e-3
