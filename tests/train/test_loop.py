@@ -328,6 +328,7 @@ SMALL = [p.stem for p in recipes._SHIPPED[0].glob("*-small.toml")]
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_small_recipes_take_a_step(name: str, photos: Path, tmp_path: Path) -> None:
     settings = ["data.batch=2", f"data.path={photos}", "run.budget=4", "data.memory=10", "run.device=cpu"]
+    settings += ["data.holdout=2", "diffusion.preview=1"]
     shrunk = recipes.read(recipes.find(name), settings)
     done = train(shrunk, tmp_path / "run")
     assert done.steps == 2

@@ -148,6 +148,29 @@ class Losses:
 
 
 @dataclass(frozen=True)
+class Diffusion:
+    """Noise and what the net says of it, in recipes whose task is diffusion.
+
+    Parameters
+    ----------
+    schedule : see `lacuna.diffusion.schedules`.
+    steps : of the schedule.
+    says : what the net predicts; see `lacuna.diffusion.denoiser`.
+    snr : γ of the min-SNR weights, which keep the nearly clean pictures from ruling the loss; 0 for none.
+    conditioned : the net is shown the masked picture and the mask, and ``losses.hole`` and ``losses.valid``
+        weigh its error inside and outside the hole; otherwise it sees neither, and the error counts alike.
+    preview : steps of the sampler for sheets.
+    """
+
+    schedule: Literal["linear", "cosine"] = "linear"
+    steps: int = 1000
+    says: Literal["noise", "velocity", "clean"] = "noise"
+    snr: float = 0.0
+    conditioned: bool = False
+    preview: int = 10
+
+
+@dataclass(frozen=True)
 class Run:
     """What may differ between a run and its continuation.
 
@@ -160,6 +183,7 @@ class Run:
     threads : of torch; 0 takes one for each core, at most ``LACUNA_THREADS``.
     device : ``auto``, ``cpu``, ``cuda``.
     lpips : weights of LPIPS for validation; empty leaves it out.
+    compile : let torch compile the net of a diffusion task; for GPUs, and worth minutes only in long runs.
     """
 
     budget: str = ""
@@ -171,6 +195,7 @@ class Run:
     threads: int = 0
     device: str = "auto"
     lpips: str = ""
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,10 +223,11 @@ class Recipe:
     data: Data = field(default_factory=Data)
     optimiser: Optimiser = field(default_factory=Optimiser)
     losses: Losses = field(default_factory=Losses)
+    diffusion: Diffusion = field(default_factory=Diffusion)
     run: Run = field(default_factory=Run)
 
 
-FREE = ("run", "data.path", "data.memory", "about", "losses.weights")
+FREE = ("run", "data.path", "data.memory", "about", "losses.weights", "diffusion.preview")
 """What a continuation may change."""
 
 
