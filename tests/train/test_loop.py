@@ -119,7 +119,7 @@ def test_what_a_run_leaves(tiny: Any, tmp_path: Path) -> None:
     recipe, state = checkpoint.read_state(done.checkpoint)
     assert recipe == tiny(data__holdout=3)
     assert state["progress"]["samples"] == 8
-    assert state["nets"]["net"] == {"width": 4, "blocks": 1}
+    assert state["nets"]["net"] == {"width": 4, "blocks": 1, "attention": False}
     assert (tmp_path / "run" / "sheets" / "000000004.png").is_file()
     (curve,) = events(tmp_path / "run", "validation")
     assert 0 < curve["hole_l1"] < 1

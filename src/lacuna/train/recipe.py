@@ -69,8 +69,9 @@ class Data:
     sizes : side of the samples in pixels from a number of samples on: ``[[0, 64], [1000000, 96]]``.
     crop : side of a crop as a share of the photo's shorter side, least and most.
     flip : mirror half of the samples.
+    tint : how far gains and gammas of the colours are changed at random, 0 to 1.
     shrink : photos are shrunk to this shorter side when they are decoded; 0 keeps them.
-    memory : MB of decoded photos that are kept.
+    memory : MB of decoded photos that are kept, in each process that makes batches.
     """
 
     path: str = ""
@@ -82,6 +83,7 @@ class Data:
     sizes: tuple[tuple[int, int], ...] = ((0, 64),)
     crop: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
+    tint: float = 0.0
     shrink: int = 0
     memory: int = 1000
 
@@ -181,6 +183,7 @@ class Run:
     budget : ``30m``, ``2h``, ``90s``, or a number of samples; empty goes on until Ctrl-C.
     checkpoint_minutes, sheet_minutes, validate_minutes : how often; 0 for at the end only.
     keep : checkpoints that are kept.
+    workers : processes that make batches; 0 takes a thread, enough for a processor but not for a GPU.
     threads : of torch; 0 takes one for each core, at most ``LACUNA_THREADS``.
     device : ``auto``, ``cpu``, ``cuda``.
     lpips : weights of LPIPS for validation; empty leaves it out.
@@ -192,6 +195,7 @@ class Run:
     sheet_minutes: float = 10.0
     validate_minutes: float = 10.0
     keep: int = 2
+    workers: int = 0
     threads: int = 0
     device: str = "auto"
     lpips: str = ""
@@ -351,6 +355,8 @@ def check(recipe: Recipe) -> None:
             "first and last sample",
         ),
         ("critic.steps", recipe.critic.steps, recipe.critic.steps >= 1, "1 or more"),
+        ("data.tint", data.tint, 0 <= data.tint <= 1, "0 to 1"),
+        ("run.workers", recipe.run.workers, recipe.run.workers >= 0, "0 or more"),
         ("run.keep", recipe.run.keep, recipe.run.keep >= 1, "1 or more"),
     )
     unknown = [kind for kind in data.holes if kind not in KINDS]
