@@ -48,7 +48,7 @@ class LatentInpainting(Denoising):
     References
     ----------
     .. [1] Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022, section
-       4.5 and appendix E.2.6.
+       4.5.
     """
 
     def __init__(self, recipe: Recipe) -> None:
