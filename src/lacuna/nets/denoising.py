@@ -66,13 +66,14 @@ class Denoising(NamedTuple):
     facts: DiffusionFacts
 
 
-def load(path: str | Path) -> Denoising:
+def load(path: str | Path, *, head: int | None = None) -> Denoising:
     """Read a net for pixels.
 
     Parameters
     ----------
     path : a checkpoint in guided-diffusion's layout, foreign or our own; or a folder of diffusers that holds
         a ``UNet2DModel``, or a pipeline with one.
+    head : channels of an attention head, where a foreign checkpoint has not the usual 64.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def load(path: str | Path) -> Denoising:
     path = Path(path)
     if path.is_dir():
         return _load_folder(path)
-    _, net = load_net(path, "guided-diffusion")
+    _, net = load_net(path, "guided-diffusion", more={"head": head} if head else None)
     facts = _facts(torch_io.metadata(path).get(KEY), path)
     wanted = 7 if facts.conditioned else 3
     if net.config["inputs"] != wanted:  # type: ignore[index]

@@ -161,18 +161,22 @@ def find(reference: str | Path, *, method: str | None = None) -> Path:
     return path
 
 
-def shipped(method: str) -> Path:
-    """Return the file that Lacuna brings along for a method.
+def shipped(name: str, *, method: str | None = None) -> Path:
+    """Return a file that Lacuna brings along.
+
+    Parameters
+    ----------
+    name : of `SHIPPED`. method : that asks for it, for the message.
 
     Raises
     ------
     WeightsNotFoundError : this copy of Lacuna was installed without it.
     """
-    path = Path(__file__).parent / SHIPPED[method]
+    path = Path(__file__).parent / SHIPPED[name]
     if not path.is_file():
         raise WeightsNotFoundError(
-            f"{path.name}, which Lacuna brings along, is not there; install Lacuna again, or name weights of "
-            "your own: --option weights=FILE"
+            f"method {method or name!r} finds no {path.name}, which Lacuna brings along; install Lacuna "
+            "again, or name weights of your own: --option weights=FILE"
         )
     return path
 

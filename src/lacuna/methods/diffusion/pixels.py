@@ -56,10 +56,19 @@ class PixelMethod:
     batch: int = field(default=8, metadata={"help": "samples that are drawn at once, 1 to 256"})
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1 … or mps"})
     precision: Precision = field(default="float32", metadata={"help": "of the net; steps stay float32"})
+    head: int | None = field(
+        default=None,
+        metadata={"help": "channels of an attention head, for checkpoints that do not tell; auto: 64"},
+    )
     graphs: bool = field(default=True, metadata={"help": "replay the net as one CUDA graph, on such devices"})
 
     def __post_init__(self) -> None:
-        for name, low, high in (("across", 16, 1024), ("strength", 0, 1), ("batch", 1, 256)):
+        for name, low, high in (
+            ("across", 16, 1024),
+            ("strength", 0, 1),
+            ("batch", 1, 256),
+            ("head", 1, 4096),
+        ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise OptionError(
@@ -95,11 +104,11 @@ class PixelMethod:
 
         place = choose_device(self.device)
         if self.weights is None:
-            path = registry.shipped("ddpm")
+            path = registry.shipped("ddpm", method=self.NAME)
         else:
             named = Path(self.weights).expanduser()
             path = named if named.is_dir() else registry.find(self.weights, method="guided-diffusion")
-        model = load(path)
+        model = load(path, head=self.head)
         if self.count > model.facts.steps:
             raise OptionError(
                 f"option 'steps' of method {self.NAME!r} is {self.count}; this net was trained with "
