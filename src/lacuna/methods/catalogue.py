@@ -182,4 +182,17 @@ SPECS: tuple[MethodSpec, ...] = (
         weights=True,
         accelerated=True,
     ),
+    MethodSpec(
+        name="latent",
+        family="diffusion",
+        summary="Stable Diffusion, SDXL or Flux Fill: what a prompt says, or the picture; needs a model",
+        factory=f"{_DIFFUSION}.latent:Latent",
+        reference="Rombach et al. 2022 (CVPR)",
+        aux=frozenset({"guide"}),
+        random=True,
+        from_nothing=True,
+        probe=f"{_DIFFUSION}.pipelines:missing",
+        weights=True,
+        accelerated=True,
+    ),
 )
