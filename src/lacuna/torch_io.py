@@ -73,7 +73,21 @@ def save(net: nn.Module, path: str | Path, more: Mapping[str, str] | None = None
 def dump(net: nn.Module, more: Mapping[str, str] | None = None) -> bytes:
     """Return the bytes that `save` writes; ``more`` goes into the header too."""
     state = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    return to_bytes(state, {"lacuna.config": json.dumps(getattr(net, "config", {})), **(more or {})})
+    return encode(state, {"lacuna.config": json.dumps(getattr(net, "config", {})), **(more or {})})
+
+
+def encode(state: Mapping[str, Tensor], header: Mapping[str, str]) -> bytes:
+    """Return safetensors: the same bytes for the same tensors and texts.
+
+    The library writes several texts in an order that changes from call to call; here they are sorted.
+    """
+    data = to_bytes(dict(state), dict(header))
+    length = int.from_bytes(data[:8], "little")
+    told = json.loads(data[8 : 8 + length])
+    told["__metadata__"] = dict(sorted(told["__metadata__"].items()))
+    text = json.dumps(told, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def metadata(path: str | Path) -> dict[str, str]:
