@@ -61,6 +61,7 @@ def sample(
     resize_mask: options.ResizeMask = False,
     method: options.Method = "auto",
     option: options.Settings = None,
+    prompt: options.Prompt = None,
     seed: options.Seed = 0,
     sources: options.Sources = None,
     blend: options.Blend = "hard",
@@ -82,7 +83,7 @@ def sample(
     kept = None if folder is None else _new_folder(folder)
     from lacuna.inpainting import Inpainter
 
-    filler = Inpainter(method, options=options.pairs(option or ()))
+    filler = Inpainter(method, options=options.asked(option, prompt))
     how: dict[str, Any] = {
         "seed": seed,
         "blend": blend,
