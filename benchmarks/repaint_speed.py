@@ -8,7 +8,7 @@
     PYTHONPATH=src python benchmarks/repaint_speed.py --tiny              # anywhere, in seconds: does it run?
 
 The network is the published one of guided diffusion at 256 pixels (553 M parameters) with random weights,
-which take as long as good ones; with ``--weights`` it is that file's (``shipped``: Lacuna's own), at its size.
+which take as long as good ones; with ``--weights`` that file's (``shipped``: Lacuna's own), at its size.
 A call is timed by CUDA events, median of ``--calls``; the preset's calls are counted from its list of times.
 What the sampler costs is measured, not computed: a short schedule of the same kind, conditioning included, in
 turns with the same number of bare calls of the same network.

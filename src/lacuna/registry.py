@@ -47,6 +47,7 @@ class MethodSpec:
     probe : ``"module:function"``; returns None when the method can run here, else what to install.
     weights : needs weights, which the option of that name gives.
     accelerated : has an option ``device`` and can run on other devices than the CPU.
+    slow : takes many seconds for a small hole on a CPU; comparisons of everything leave it out.
     """
 
     name: str
@@ -62,6 +63,7 @@ class MethodSpec:
     probe: str | None = None
     weights: bool = False
     accelerated: bool = False
+    slow: bool = False
 
     def missing(self) -> str | None:
         """Return None when the method can run here, else a line that says what to install."""

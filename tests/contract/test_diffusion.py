@@ -20,7 +20,9 @@ pytest.importorskip("safetensors")
 from lacuna import torch_io  # noqa: E402 - after torch was found
 from lacuna.diffusion.conditioning import calls, jump_times  # noqa: E402
 from lacuna.methods.diffusion.repaint import PRESETS  # noqa: E402
+from lacuna.nets.denoising import load  # noqa: E402
 from lacuna.nets.guided_diffusion import GuidedDiffusionUNet  # noqa: E402
+from lacuna.weights import shipped  # noqa: E402
 
 QUICK: dict[str, dict[str, Any]] = {
     "ddpm": {"steps": 3},
@@ -387,7 +389,7 @@ def test_folders_that_do_not_do(unet_folder: Path, tmp_path: Path) -> None:
         ("ddpm", {"steps": 1001}, "this net was trained with 1000"),
         ("ddpm", {"across": 8}, "expected 16 to 1024"),
         ("ddpm", {"strength": 1.5}, "expected 0 to 1"),
-        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'"),
+        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'; methods that have: latent"),
         ("ddpm", {"device": "gpu"}, "expected auto, cpu"),
     ],
 )
@@ -427,8 +429,57 @@ def test_going_back_asks_the_net_as_often_as_it_says(
 def test_other_solvers_and_conditions(weights: Path, make_picture: Make) -> None:
     picture, hole = make_picture(16, 24), some_hole(16, 24)
     fills = set()
-    for options in ({}, {"solver": "ddim"}, {"solver": "multistep"}, {"known": "null-space"}):
-        method = Inpainter("ddpm", options={"weights": str(weights), "steps": 4, **options})
+    for name, options in (
+        ("ddpm", {}),
+        ("ddpm", {"solver": "ddim"}),
+        ("ddpm", {"solver": "multistep"}),
+        ("ddpm", {"known": "null-space"}),
+        ("repaint", {"jump": 2, "resample": 2}),
+        ("repaint", {"jump": 2, "resample": 2, "known": "null-space"}),
+    ):
+        method = Inpainter(name, options={"weights": str(weights), "steps": 4, **options})
         fills.add(checked(method, picture, hole).image.tobytes())
         assert dataclasses.is_dataclass(method._method)
-    assert len(fills) == 4
+    assert len(fills) == 6
+
+
+# The net that is shipped ----------------------------------------------------------------------------------
+
+
+def test_the_shipped_net_fills_without_being_told_anything(make_picture: Make) -> None:
+    path = shipped("ddpm")
+    assert path.stat().st_size <= 16_000_000
+    method = Inpainter("ddpm", options={"steps": 2})
+    model = method._method.sampler.model  # type: ignore[attr-defined]
+    assert sum(p.numel() for p in model.net.parameters()) <= 8_000_000
+    assert model.facts.size == 64
+    checked(method, make_picture(40, 40), some_hole(40, 40))
+
+
+def test_the_shipped_net_has_learned_what_photos_look_like() -> None:
+    """It tells a picture from noise far better than a picture of one colour would."""
+    from lacuna.diffusion import denoiser
+    from lacuna.methods.diffusion.sampler import schedule_of
+
+    model = load(shipped("ddpm"))
+    schedule = schedule_of(model.facts)
+    y, x = np.mgrid[:64, :64] / 63
+    scene = np.stack([0.6 * y - 0.2, 0.3 * x, np.where(y > 0.55, -0.5, 0.6)])  # land under a sky
+    clean = torch.from_numpy(scene).float()[None]
+    left = schedule.at(500)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    noisy = left**0.5 * clean + (1 - left) ** 0.5 * noise
+    with torch.no_grad():
+        said = denoiser(model.net, schedule, says=model.facts.says)(noisy, 500).clean  # type: ignore[arg-type]
+    assert (said - clean).square().mean() < 0.15 * (clean - clean.mean((2, 3), keepdim=True)).square().mean()
+
+
+def test_added_weights_keep_what_they_say_of_their_training(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, make_picture: Make
+) -> None:
+    from lacuna.cli import main
+
+    monkeypatch.setenv("LACUNA_WEIGHTS", str(tmp_path))
+    assert main(["weights", "add", "mine", str(weights)]) == 0
+    method = Inpainter("ddpm", options={"weights": "mine", **QUICK["ddpm"]})
+    assert method._method.sampler.model.facts.says == "velocity"  # type: ignore[attr-defined]

@@ -167,8 +167,8 @@ SPECS: tuple[MethodSpec, ...] = (
         random=True,
         from_nothing=True,
         probe="lacuna.devices:missing",
-        weights=True,
         accelerated=True,
+        slow=True,
     ),
     MethodSpec(
         name="repaint",
@@ -179,8 +179,8 @@ SPECS: tuple[MethodSpec, ...] = (
         random=True,
         from_nothing=True,
         probe="lacuna.devices:missing",
-        weights=True,
         accelerated=True,
+        slow=True,
     ),
     MethodSpec(
         name="latent",
