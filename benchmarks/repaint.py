@@ -77,8 +77,10 @@ SETTINGS = {
     "125-10-1": _back(125, 10, 1),
     "ddnm-50-5-5": _back(50, 5, 5, NullSpace),
     "ddim-50-5-5": _back(50, 5, 5, RePaint, partial(ddim, fresh=0.5)),
+    "patchmatch": Setting(0, None),
 }
-"""T-jump-resample; those between ``paper`` and the end make at most a tenth of its calls."""
+"""T-jump-resample; those after ``paper`` make at most a tenth of its calls. ``patchmatch`` is made on request
+only: it needs all of Lacuna."""
 SHOWN = ("replacement", "paper", "20-4-10", "25-5-11", "50-5-5", "ddnm-50-5-5")
 
 
@@ -124,6 +126,8 @@ def fills(
     """Return the fill of each case, (size, size, 3), and the seconds that all took."""
     out: list[Picture] = []
     started = time.perf_counter()
+    if setting.kind is None:
+        return [_by_patches(case) for case in some], time.perf_counter() - started
     for start in range(0, len(some), batch):
         part = some[start : start + batch]
         known = np.stack([case.truth for case in part]).transpose(0, 3, 1, 2)
@@ -146,6 +150,12 @@ def fills(
             for case, fill in zip(part, pixels, strict=True)
         ]
     return out, time.perf_counter() - started
+
+
+def _by_patches(case: Case) -> Picture:
+    from lacuna.inpainting import inpaint
+
+    return np.asarray(inpaint(case.truth, case.hole, "patchmatch", seed=case.seed), np.float32)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -204,7 +214,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
-    parser.add_argument("--settings", default=",".join(SETTINGS))
+    parser.add_argument("--settings", default=",".join(name for name in SETTINGS if name != "patchmatch"))
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--photos", type=int, default=PHOTOS)
     parser.add_argument("--seeds", type=int, default=2)
