@@ -38,8 +38,8 @@ def web(
         typer.Option(
             "--token",
             metavar="SECRET",
-            help=f"What requests must show; better set [bold]{TOKEN_VARIABLE}[/], which nobody sees in a list of "
-            "processes.",
+            help=f"What requests must show; better set [bold]{TOKEN_VARIABLE}[/], which no list "
+            "of processes shows.",
             rich_help_panel=_WHERE,
         ),
     ] = None,
@@ -176,6 +176,7 @@ def replay(
         targets.check(output, overwrite=overwrite)
     import tempfile
 
+    from lacuna.image import DEFAULT_MAX_PIXELS
     from lacuna.image.delivery import write_file, write_stream
     from lacuna.image.writing import SUFFIXES
     from lacuna.web import bundle
@@ -183,11 +184,12 @@ def replay(
     from lacuna.web.replay import Workshop
     from lacuna.web.steps import chain
 
+    most = options.limit(max_pixels).get("max_pixels", DEFAULT_MAX_PIXELS)
     if not Path(project).is_file():
         raise ImageError(f"{project} does not exist or is no file; export a project from the editor")
     with tempfile.TemporaryDirectory(prefix="lacuna-") as name, render.progress(quiet=quiet) as on_step:
         read = bundle.read(Path(project), Path(name), most=1 << 34, max_steps=100_000)
-        shop = Workshop(Path(name), read.sha256, **options.limit(max_pixels))
+        shop = Workshop(Path(name), read.sha256, max_pixels=most)
         linked = chain(read.sha256, read.steps)
         shop.advance(linked, on_step)
         format = SUFFIXES.get(Path(output).suffix.lower()) if output not in (None, options.STREAM) else None

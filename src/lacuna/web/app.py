@@ -16,8 +16,17 @@ from starlette.exceptions import HTTPException
 
 from lacuna import __version__
 from lacuna.errors import LacunaError, QueueFullError
-from lacuna.web import batches_api, guard, jobs_api, meta_api, metrics, projects_api, reference, stateless_api
-from lacuna.web import models
+from lacuna.web import (
+    batches_api,
+    guard,
+    jobs_api,
+    meta_api,
+    metrics,
+    models,
+    projects_api,
+    reference,
+    stateless_api,
+)
 from lacuna.web.problems import MEDIA_TYPE, TYPE, document, problem
 from lacuna.web.service import Service
 from lacuna.web.settings import Settings

@@ -130,7 +130,8 @@ class Batch:
         items = [item.described() for item in list(self.items)]
         states = [item["state"] for item in items]
         return {
-            "id": self.id, "created": self.created, "expires": time.time() + expiry, "settings": self.settings,
+            "id": self.id, "created": self.created, "expires": time.time() + expiry,
+            "settings": self.settings,
             **{state: states.count(state) for state in ("waiting", "running", "done", "failed", "cancelled")},
             "items": items,
         }  # fmt: skip

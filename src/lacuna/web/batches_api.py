@@ -11,8 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from lacuna.errors import LimitError, NotReadyError
-from lacuna.web import menu
-from lacuna.web import models
+from lacuna.web import menu, models
 from lacuna.web.batch import Batch
 from lacuna.web.jobs_api import event, headers_of
 from lacuna.web.parts import FileMask, RunsMask, Server, attachment, keep, mask_for_worker, needed, problems

@@ -1,7 +1,7 @@
 """Project files: a zip of the original, the masks and the steps, with nothing in it that has to be believed.
 
-Names in it are looked up, never used as paths; sizes are counted while they are read, and every file must have the
-sha256 that it is called by.
+Names in it are looked up, never used as paths; sizes are counted while they are read, and every file must
+have the sha256 that it is called by.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import ConfigError, LimitError
-from lacuna.web.steps import Step, digest, read as read_step
+from lacuna.web.steps import Step, digest
+from lacuna.web.steps import read as read_step
 
 FORMAT, VERSION = "lacuna-project", 1
 CONTENTS, ORIGINAL, BLOBS = "project.json", "original", "blobs/"
@@ -88,9 +89,8 @@ def _read(pack: zipfile.ZipFile, folder: Path, most: int, max_steps: int) -> Bun
         raise ConfigError("the project file holds an entry twice, or far too many; export it again")
     strange = [name for name in entries if name not in (CONTENTS, ORIGINAL) and not _BLOB.fullmatch(name)]
     if strange or CONTENTS not in entries or ORIGINAL not in entries:
-        raise ConfigError(
-            f"this is not a project file of Lacuna: it {f'holds {strange[0][:60]!r}' if strange else 'lacks its parts'}"
-        )
+        seen = f"holds {strange[0][:60]!r}" if strange else "lacks its parts"
+        raise ConfigError(f"this is not a project file of Lacuna: it {seen}")
     if sum(entry.file_size for entry in entries.values()) > most:
         raise _too_large(most)
     bundle = _contents(_bytes(pack, CONTENTS, min(most, _MOST_TEXT)), max_steps)

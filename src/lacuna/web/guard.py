@@ -1,4 +1,4 @@
-"""What stands before every request: who may ask, from where, how much, how slowly; and the headers of every answer."""
+"""Before every request: who may ask, from where, how much, how slowly; after it: the headers of answers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
         if not self.known_host(host):
-            words = f"this server is not called {host[:80]!r}; use its own address, or start it with --allowed-host"
+            words = (
+                f"this server is not called {host[:80]!r}; use its address, or start it with --allowed-host"
+            )
             raise Refused(421, AccessError(words))
         if not same_site(headers, host):
             raise Refused(403, AccessError("another site sent this request; use the server's own page"))
@@ -111,7 +113,7 @@ class Guard:
             raise Refused(401, AccessError(words))
 
     def known_host(self, host: str) -> bool:
-        """Say whether the server is meant by a ``Host`` header: a page of another site may have its name point here."""
+        """Say whether the server is meant by a ``Host`` header: another site may have its name point here."""
         name = hostname(host)
         if name in self.settings.allowed_hosts:
             return True

@@ -1,4 +1,4 @@
-"""Lanes: a bounded queue and the worker processes that empty it. One for each device, one for looking at files."""
+"""Lanes: a bounded queue and the processes that empty it. One for each device, one for looking at files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ class Worker:
         if "result" in told:
             return told
         late = LimitError(
-            f"stopped after {seconds:g} seconds, the limit of this server; choose a quicker method or a smaller hole"
+            f"stopped after {seconds:g} seconds, the limit of this server; choose a quicker method or a "
+            "smaller hole"
         )
         return {"problem": problem(late)}
 
@@ -147,8 +148,8 @@ class Worker:
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return WorkerLostError(
-            f"the process that worked on this died ({how}); nothing was changed; try again, or with a smaller hole or "
-            "another method"
+            f"the process that worked on this died ({how}) and nothing was changed; try again, or with a "
+            "smaller hole or another method"
         )
 
     def _listen(self) -> None:
@@ -211,7 +212,8 @@ class Lane:
                 raise WorkerLostError("the server is stopping")
             if self.waiting >= self.limit + extra:
                 raise QueueFullError(
-                    f"{self.limit} requests are waiting for {self.name} already; try again in {self.delay()} seconds"
+                    f"{self.limit} requests are waiting for {self.name} already; try again in "
+                    f"{self.delay()} seconds"
                 )
             self._waiting.append(job)
             self._condition.notify()
@@ -303,5 +305,5 @@ class Lane:
 
 
 def _absolute_path() -> list[str]:
-    """Return where this process looks for modules, so that a worker finds the same Lacuna from another folder."""
+    """Return where this process looks for modules: a worker in another folder finds the same Lacuna there."""
     return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]

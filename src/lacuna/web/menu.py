@@ -50,7 +50,8 @@ def detectors() -> list[dict[str, Any]]:
 
     sensitivity = {
         "name": "sensitivity", "label": "sensitivity", "type": "float", "nullable": False, "default": 0.5,
-        "minimum": 0.0, "maximum": 1.0, "choices": None, "help": "0 takes only what is certain, 1 whatever looks like it",
+        "minimum": 0.0, "maximum": 1.0, "choices": None,
+        "help": "0 takes only what is certain, 1 whatever looks like it",
     }  # fmt: skip
     return [
         {
@@ -76,7 +77,8 @@ def options_for(method: str, options: dict[str, Any], device: str) -> dict[str, 
 
     Raises
     ------
-    UnknownMethodError, OptionError : no such method or option, or a text that could name a file of the server.
+    UnknownMethodError, OptionError : no such method or option, or a text that could name a file of the
+    server.
     """
     known = {option.name: option for option in registry.options_of(method)}
     out = {}

@@ -54,8 +54,8 @@ def session(request: Request, server: Server, body: Token) -> Response:
 def limits(server: Server) -> dict[str, Any]:
     """Return what one request may take."""
     names = (
-        "max_pixels", "max_bytes", "max_seconds", "max_memory", "queue", "max_batch", "max_steps", "max_variants",
-        "project_bytes",
+        "max_pixels", "max_bytes", "max_seconds", "max_memory", "queue", "max_batch", "max_steps",
+        "max_variants", "project_bytes",
     )  # fmt: skip
     told = {name: getattr(server.settings, name) for name in names}
     return told | {

@@ -49,7 +49,9 @@ class Counts:
             lines = _family("lacuna_requests_total", "counter", "Requests answered.", self._requests)
             lines += self._histogram()
             lines += _family("lacuna_jobs_total", "counter", "Jobs that have ended.", self._jobs)
-            seconds = {(("kind", kind),): value for kind, value in self._job_seconds.items()}
+            seconds: dict[Labels, float] = {
+                (("kind", kind),): value for kind, value in self._job_seconds.items()
+            }
             lines += _family("lacuna_job_seconds_total", "counter", "Seconds that jobs ran.", seconds)
         for name, words, values in gauges:
             lines += _family(name, "gauge", words, values)

@@ -1,4 +1,4 @@
-"""What the routes share: parts of multipart bodies put where the server wants them, and documented answers."""
+"""What the routes share: parts of bodies put where the server wants them, and documented answers."""
 
 from __future__ import annotations
 
@@ -183,8 +183,8 @@ def attachment(name: str) -> str:
 
     Examples
     --------
-    >>> attachment("Übung.png")
-    "attachment; filename=\\"_bung.png\\"; filename*=UTF-8''%C3%9Cbung.png"
+    >>> print(attachment("Übung.png"))
+    attachment; filename="_bung.png"; filename*=UTF-8''%C3%9Cbung.png
     """
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\\\%;' else "_" for c in name)
     extended = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""

@@ -1,8 +1,9 @@
 """What a screen shows of a picture: 8-bit sRGB, in levels of half the size, cut into tiles.
 
-A picture that was only opened has full levels. After a fill only the part that changed is kept, for each level; a
-tile is cut from the levels of the nearest full picture, and what changed since is laid on it. Averages are taken
-over blocks of 2x2 pixels, so that a patch of a level is exactly what the whole picture would have given.
+A picture that was only opened has full levels. After a fill only the part that changed is kept, for each
+level; a tile is cut from the levels of the nearest full picture, and what changed since is laid on it.
+Averages are taken over blocks of 2x2 pixels, so that a patch of a level is exactly what the whole picture
+would have given.
 """
 
 from __future__ import annotations

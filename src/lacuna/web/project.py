@@ -1,4 +1,4 @@
-"""A project: the original, the steps, and what is known of the states; one JSON file, written whole or not at all."""
+"""A project: the original, the steps and what is known of the states; one JSON file, whole or not at all."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Project:
         """Write it: beside, then renamed."""
         told = {
             "version": VERSION, "name": self.name, "sha256": self.sha256, "created": self.created,
-            "revision": self.revision, "steps": [step.described() for step in self.steps], "states": self.states,
-            "offers": self.offers,
+            "revision": self.revision, "steps": [step.described() for step in self.steps],
+            "states": self.states, "offers": self.offers,
         }  # fmt: skip
         part = self.folder / f"{FILE}.part"
         part.write_text(json.dumps(told), encoding="utf-8")
@@ -277,7 +277,7 @@ class Project:
         if not facts:  # disabled: what it was when it was last taken is still worth showing
             facts = self._last(step)
             key = None
-        told = {
+        return {
             "id": step.id, "kind": step.kind, "method": step.method, "chosen": facts.get("chosen"),
             "options": dict(step.options), "seed": step.seed, "prompt": step.prompt, "blend": step.blend,
             "feather": step.feather, "context": step.context, "dilate": step.dilate,
@@ -285,7 +285,6 @@ class Project:
             "version": key, "missing": facts.get("missing"), "known_changed": facts.get("known_changed"),
             "elapsed": facts.get("elapsed"), "notes": facts.get("notes", []), "box": facts.get("hole_box"),
         }  # fmt: skip
-        return told
 
     def _last(self, step: Step) -> dict[str, Any]:
         """Return what is known of a disabled step, if it was taken after the steps that stand before it."""
@@ -303,8 +302,8 @@ def file_name(name: str | None) -> str:
 
     Examples
     --------
-    >>> file_name("../../etc/pass\\x00wd.png"), file_name("C:\\\\photos\\\\a b.jpg"), file_name(None)
-    ('passwd.png', 'a b.jpg', 'picture')
+    >>> file_name("../../etc/pass" + chr(0) + "wd.png"), file_name("C:" + chr(92) + "a.jpg"), file_name(None)
+    ('passwd.png', 'a.jpg', 'picture')
     """
     last = re.split(r"[/\\]", name or "")[-1]
     clean = "".join(c for c in last if c.isprintable() and c not in '<>:"|?*').strip(". ")

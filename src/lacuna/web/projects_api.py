@@ -180,7 +180,7 @@ async def fill(
     how = settings_of(FillVariants, settings)
     if how.variants > server.settings.max_variants:
         raise LimitError(
-            f"{how.variants} variants were asked for; {server.settings.max_variants} is the limit; ask for fewer"
+            f"{how.variants} variants are more than {server.settings.max_variants}, the limit; ask for fewer"
         )
     server.store.check_room()
     blobs = {

@@ -17,7 +17,7 @@ summary { cursor: pointer; }
 code, pre { font: 14px/1.45 ui-monospace, monospace; }
 pre { overflow: auto; padding: .6rem; background: #8882; border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8883; }
+td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8883 }
 .verb { display: inline-block; min-width: 4.5rem; font-weight: 700; }
 """
 
@@ -73,7 +73,8 @@ def _route(path: str, verb: str, route: dict[str, Any]) -> str:
         for status, answer in route.get("responses", {}).items()
     )
     return (
-        f"<details><summary><span class='verb'>{verb.upper()}</span><code>{escape(path)}</code> {words}</summary>"
+        f"<details><summary><span class='verb'>{verb.upper()}</span><code>{escape(path)}</code> {words}"
+        "</summary>"
         f"{f'<table>{fields}</table>' if fields else ''}{''.join(bodies)}<table>{answers}</table></details>"
     )
 

@@ -1,8 +1,8 @@
 """From an original and steps to a picture, and to the file that is to be kept.
 
-A project's folder holds ``original``, ``blobs/`` (masks and the like, by sha256) and ``states/``, a folder for each
-key: what the step changed (`patch.npy`), what was missing (`hole.npy`) and what is to be known about it. Whatever
-is missing under ``states/`` is computed again; nothing there is needed to get the same picture.
+A project's folder holds ``original``, ``blobs/`` (masks and the like, by sha256) and ``states/``, a folder
+for each key: what the step changed (`patch.npy`), what was missing (`hole.npy`) and what is to be known about
+it. Whatever is missing under ``states/`` is computed again; nothing there is needed to get the same picture.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ class Workshop:
             preview.write_full(self.at(self.first) / "preview", picture)
         height, width = picture.shape
         facts = {
-            "key": self.first, "parent": None, "width": width, "height": height, "origin": [0, 0], "box": None,
+            "key": self.first, "parent": None, "width": width, "height": height, "origin": [0, 0],
+            "box": None,
             "changed_known": 0, "known": height * width, "photo": photo_facts(picture),
         }  # fmt: skip
         self._write(self.first, facts)
@@ -116,11 +117,9 @@ class Workshop:
 
     def after(self, linked: Linked) -> State:
         """Return the picture after steps of which all states are there."""
-        for done in range(len(linked), -1, -1):
-            key = linked[done - 1][0] if done else self.first
-            state = _recall(self.folder, key) if done else self.original()
-            if state is not None:
-                break
+        done = len(linked)
+        while (state := _recall(self.folder, linked[done - 1][0]) if done else self.original()) is None:
+            done -= 1
         for key, step in linked[done:]:
             state = self._patched(state, key, step)
         return _remember(self.folder, state)
@@ -195,11 +194,14 @@ class Workshop:
         margins = {side: int(found.facts["margins"][side]) for side in SIDES}
         results = [
             found.fill(
-                filler, seed=step.seed + i, blend=step.blend, context=step.context,  # type: ignore[typeddict-item]
+                filler,
+                seed=step.seed + i,
+                blend=step.blend,
+                context=step.context,
                 on_step=scaled(on_step, i / n, (i + 1) / n),
             )
             for i in range(n)
-        ]  # fmt: skip
+        ]
         origin = state.origin[0] + margins["left"], state.origin[1] + margins["top"]
         return found.picture, origin, found.hole, results, {"margins": margins, "box": None}
 
@@ -216,7 +218,7 @@ class Workshop:
             raise ConfigError(f"the project lacks a mask or guide of its steps ({name[:12]}…)") from error
 
     def _mask(self, name: str, state: State, shift: tuple[int, int]) -> Any:
-        """Return a mask for the canvas of a state; it may have been drawn before the canvas grew or shrank."""
+        """Return a mask for the canvas of a state; the canvas may have grown or shrunk since it was drawn."""
         data = self.blob(name)
         if shift == (0, 0):
             return data
@@ -317,8 +319,9 @@ class Workshop:
         Notes
         -----
         One step gives the bytes that the command for it would have written. A JPEG is written once for all
-        fills, however many, so that blocks outside of all holes are the original's; only where its canvas grows
-        between other steps it is written in between, because old blocks are kept by their place on the canvas.
+        fills, however many, so that blocks outside of all holes are the original's; only where its canvas
+        grows between other steps it is written in between, because old blocks are kept by their place on the
+        canvas.
         """
         state = self.original()
         before = state.picture
@@ -344,7 +347,8 @@ class Workshop:
             changed = changed_since(self.original().picture, again, union)["changed_known"]
         first = changed_since(self.original().picture, state, union)
         return data, {
-            "format": saved.format, "bytes": len(data), "changed_in_file": changed, "notes": list(saved.notes), **first
+            "format": saved.format, "bytes": len(data), "changed_in_file": changed,
+            "notes": list(saved.notes), **first,
         }  # fmt: skip
 
     def _canvas(self, picture: Picture, key: str) -> Picture:

@@ -59,7 +59,7 @@ def decode(told: Any, shape: tuple[int, int]) -> Hole:
         ) from error
     if left + wide > width or top + high > height:
         raise MaskError(
-            f"the runs cover {wide}x{high} at {left},{top}, which reaches beyond the {width}x{height} picture; "
+            f"the runs cover {wide}x{high} at {left},{top}, beyond the {width}x{height} picture; "
             "send the mask for the version that is shown"
         )
     if (counts > wide * high).any() or int(counts.sum()) != wide * high:

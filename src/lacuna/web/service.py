@@ -238,7 +238,10 @@ class Service:
     def gauges(self) -> list[tuple[str, str, dict[metrics.Labels, float]]]:
         """Return what is measured when metrics are asked for."""
         lanes = {**self.lanes, "views": self.views}
-        by = lambda of: {(("queue", name),): float(of(lane)) for name, lane in lanes.items()}  # noqa: E731
+
+        def by(of: Callable[[Lane], int]) -> dict[metrics.Labels, float]:
+            return {(("queue", name),): float(of(lane)) for name, lane in lanes.items()}
+
         rows: list[tuple[str, str, Callable[[Lane], int]]] = [
             ("lacuna_queue_waiting", "Jobs that wait.", lambda lane: lane.waiting),
             ("lacuna_queue_running", "Jobs that are being done.", lambda lane: lane.running),

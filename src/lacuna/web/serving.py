@@ -48,7 +48,10 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
             if self.started:
                 on_ready(settings)
 
-    Server(config).run(sockets=[listener])
+    try:
+        Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn raises the signal again after it has ended everything in order
+        return
 
 
 def begin_with(store: Store, photo: Path) -> str:
@@ -73,6 +76,7 @@ def _listener(settings: Settings) -> socket.socket:
     except OSError as error:
         why = error.strerror or str(error)
         raise OutputError(
-            f"cannot listen on {settings.host} port {settings.port}: {why}; choose another with --port, or 0 for any"
+            f"cannot listen on {settings.host} port {settings.port}: {why}; choose another with --port, or 0 "
+            "for any"
         ) from error
     return listener

@@ -39,8 +39,8 @@ class Settings:
     allowed_hosts : further names under which the server may be asked (the ``Host`` header); a proxy's, say.
     devices : one bounded queue each; requests that name none get the first.
     workers : processes per device.
-    max_pixels, max_bytes, max_seconds, max_memory : of one request. Bytes are those of the whole body; memory is
-        what a worker may take beyond what the loaded program takes (where the system can limit it).
+    max_pixels, max_bytes, max_seconds, max_memory : of one request. Bytes are those of the whole body; memory
+        is what a worker may take beyond what the loaded program takes (where the system can limit it).
     upload_seconds : the time that a body may take to arrive.
     queue : jobs that may wait for a device, and small ones that may wait for the worker that looks at files.
     max_steps : of one project.
@@ -73,8 +73,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.token:
             raise ConfigError(
-                f"host {self.host} can be reached by others, so a token is needed: give --token SECRET (16 characters "
-                "or more) or set LACUNA_TOKEN"
+                f"host {self.host} can be reached by others, so a token is needed: give --token SECRET (16 "
+                "characters or more) or set LACUNA_TOKEN"
             )
         if self.token is not None and len(self.token) < 16:
             raise ConfigError(
@@ -85,8 +85,8 @@ class Settings:
         if not self.devices or len(set(self.devices)) != len(self.devices):
             raise ConfigError(f"devices are {self.devices}; expected at least one, each once")
         positive = (
-            "workers", "max_pixels", "max_bytes", "max_seconds", "max_memory", "upload_seconds", "queue", "max_steps",
-            "max_variants", "max_batch", "project_bytes", "expiry", "job_expiry",
+            "workers", "max_pixels", "max_bytes", "max_seconds", "max_memory", "upload_seconds", "queue",
+            "max_steps", "max_variants", "max_batch", "project_bytes", "expiry", "job_expiry",
         )  # fmt: skip
         for name in positive:
             if not getattr(self, name) > 0:

@@ -1,8 +1,8 @@
 """What was done to a picture: an original and steps, never a changed file.
 
-A state (what the picture looks like after some steps) is named by a key that follows from the original's bytes and
-all the steps before it. The same steps lead to the same key, so what is known under a key never has to be computed
-again, and never changes.
+A state (what the picture looks like after some steps) is named by a key that follows from the original's
+bytes and all the steps before it. The same steps lead to the same key, so what is known under a key never has
+to be computed again, and never changes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
 from lacuna.errors import ConfigError
 
@@ -52,7 +52,7 @@ class Step:
     options: Mapping[str, Any] = field(default_factory=dict)
     prompt: str | None = None
     seed: int = 0
-    blend: str = "hard"
+    blend: Literal["hard", "membrane"] = "hard"
     feather: float = 0.0
     context: float = 0.5
     dilate: int = 0
@@ -172,14 +172,14 @@ def _blob(value: Any) -> bool:
     return value is None or (isinstance(value, str) and _DIGEST.fullmatch(value) is not None)
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any], bool]] = {
     "id": lambda value: isinstance(value, str) and _ID.fullmatch(value) is not None,
     "kind": lambda value: value in KINDS,
     "method": _text,
     "options": _plain,
     "prompt": lambda value: value is None or _text(value),
     "seed": _whole,
-    "blend": _text,
+    "blend": lambda value: value in ("hard", "membrane"),
     "feather": _number,
     "context": _number,
     "dilate": lambda value: _whole(value, 0, 100_000),

@@ -118,8 +118,8 @@ class Store:
         """
         if self.size() + size > self.limit:
             raise LimitError(
-                f"the server's folder is full ({self.limit / 1e9:.1f} GB); delete projects that are done, or wait until "
-                "old ones expire"
+                f"the server's folder is full ({self.limit / 1e9:.1f} GB); delete projects that are done, "
+                "or wait until old ones expire"
             )
 
     def size(self) -> int:

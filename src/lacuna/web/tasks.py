@@ -57,16 +57,16 @@ def inpaint(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
         how["feather"] = mask.softness
     result = fill.run(
         picture, mask, seed=how["seed"], blend=how["blend"], feather=how["feather"], context=how["context"],
-        dilate=how["dilate"], invert=how["invert"], resize_mask=how["resize_mask"], max_pixels=args["max_pixels"],
-        on_step=on_step, **more,
+        dilate=how["dilate"], invert=how["invert"], resize_mask=how["resize_mask"],
+        max_pixels=args["max_pixels"], on_step=on_step, **more,
     )  # fmt: skip
     stream = io.BytesIO()
     saved = result.save(stream, format=how["format"], quality=how["quality"])
     Path(args["target"]).write_bytes(stream.getvalue())
     return {
-        "method": result.method, "seed": result.seed, "elapsed": round(result.seconds, 4), "format": saved.format,
-        "bytes": stream.tell(), "missing": int(result.hole.sum()), "known_changed": result.changed_outside,
-        "changed_in_file": saved.changed_in_file, "notes": [*result.notes, *saved.notes],
+        "method": result.method, "seed": result.seed, "elapsed": round(result.seconds, 4),
+        "format": saved.format, "bytes": stream.tell(), "missing": int(result.hole.sum()),
+        "known_changed": result.changed_outside, "changed_in_file": saved.changed_in_file, "notes": [*result.notes, *saved.notes],
     }  # fmt: skip
 
 
@@ -137,7 +137,8 @@ def detect(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     hole = dilated(np.logical_or.reduce([one.mask for one in found.values()]), args["dilate"])
     facts = {
         name: {
-            "pieces": one.pieces, "pixels": int(one.mask.sum()), "share": round(one.share, 6), "notes": list(one.notes)
+            "pieces": one.pieces, "pixels": int(one.mask.sum()), "share": round(one.share, 6),
+            "notes": list(one.notes),
         }
         for name, one in found.items()
     }  # fmt: skip
@@ -173,8 +174,8 @@ def read_mask(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
 
     picture = _picture(args)
     hole, notes = to_hole(
-        _mask(args["mask"], picture), picture.shape, picture=picture, dilate=args["dilate"], invert=args["invert"],
-        resize=args["resize"],
+        _mask(args["mask"], picture), picture.shape, picture=picture, dilate=args["dilate"],
+        invert=args["invert"], resize=args["resize"],
     )  # fmt: skip
     return _told(hole, args) | {"notes": list(notes)}
 
@@ -220,8 +221,8 @@ def _workshop(args: dict[str, Any]) -> Workshop:
     from lacuna.web.replay import Workshop
 
     return Workshop(
-        Path(args["folder"]), args["sha256"], device=args.get("device", "auto"), max_pixels=args["max_pixels"],
-        previews=True,
+        Path(args["folder"]), args["sha256"], device=args.get("device", "auto"),
+        max_pixels=args["max_pixels"], previews=True,
     )  # fmt: skip
 
 
@@ -239,7 +240,7 @@ def _picture(args: dict[str, Any]) -> Picture:
 
 
 def _mask(told: dict[str, Any], picture: Picture) -> Any:
-    """Return a mask as `to_hole` takes it: a file's bytes, an array from runs, or an expression without files."""
+    """Return a mask as `to_hole` takes it: a file's bytes, an array from runs, or a harmless expression."""
     if told["kind"] == "file":
         return Path(told["path"]).read_bytes()
     if told["kind"] == "runs":
@@ -255,15 +256,16 @@ def harmless(text: str) -> Any:
     MaskError : it names one; a client's words never reach the file system.
     """
     from lacuna.masks import grammar
+    from lacuna.masks.detected import is_named
 
     class _Reader(grammar._Reader):
         def term(self, depth: int) -> Any:
             word = grammar.unquoted(self.token or "") if self.is_word else ""
             kind = word.partition(":")[0]
-            if self.is_word and word != "alpha" and not grammar.is_named(word) and kind not in HARMLESS:
+            if self.is_word and word != "alpha" and not is_named(word) and kind not in HARMLESS:
                 raise MaskError(
-                    f"{word[:60]!r} would be a file, and no file of the server is read; send the mask itself, or use "
-                    f"{', '.join(f'{name}:' for name in HARMLESS)}, alpha or a detector"
+                    f"{word[:60]!r} would be a file, and none of the server is read; send the mask itself, "
+                    f"or use {', '.join(f'{name}:' for name in HARMLESS)}, alpha or a detector"
                 )
             return super().term(depth)
 

@@ -32,8 +32,9 @@ class Job:
     kind : what people call it: inpaint, fill, outpaint, replay, …
     task, args : what the worker is asked.
     project : the id of the project that it changes, if any.
-    finish : called with what the worker returned, in the thread that got it, before the job is done; returns the
-        job's result.
+    finish : called with what the worker returned, in the thread that got it, before the job is done; returns
+        the job's result.
+    undo : called if it fails or is cancelled.
     folder : of the files that belong to it; deleted with it.
     """
 

@@ -1,7 +1,8 @@
 """The process that opens what clients sent, and fills it: tasks in and answers out, as JSON lines.
 
-Started as ``python -m lacuna.web.worker``. A file that crashes a decoder, or eats memory, takes down this process
-only. The first line in says what it may take; each further one is a task, or asks to stop the one that runs.
+Started as ``python -m lacuna.web.worker``. A file that crashes a decoder, or eats memory, takes down this
+process only. The first line in says what it may take; each further one is a task, or asks to stop the one
+that runs.
 """
 
 from __future__ import annotations
@@ -97,15 +98,14 @@ class Reporter:
 
 
 def _load() -> None:
-    """Import what every task needs before the memory is limited: libraries reserve address space once."""
-    import lacuna.image
-    import lacuna.inpainting
-    import lacuna.masks
-    import lacuna.web.replay
+    """Import what every task needs before memory is limited: libraries reserve address space once."""
+    from lacuna.web.replay import Workshop
+
+    del Workshop
 
 
 def limit_memory(most: int | None) -> None:
-    """Let the process take so many bytes of address space beyond what it has now, where the system can say so."""
+    """Let the process take so many more bytes of address space than it has, where the system can say so."""
     try:
         import resource
     except ImportError:  # Windows
