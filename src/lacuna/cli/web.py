@@ -151,7 +151,7 @@ def web(
         if show and sys.stderr.isatty():
             webbrowser.open(address)
 
-    serving.serve(settings, ready)
+    serving.Server(settings, ready).run_here()
     return exits.OK
 
 

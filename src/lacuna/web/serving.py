@@ -17,41 +17,47 @@ from lacuna.web.steps import digest
 from lacuna.web.store import Store
 
 
-def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+class Server(uvicorn.Server):
+    """A server that says when it is there.
 
     Parameters
     ----------
+    settings : port 0 takes a free one.
     on_ready : called with the settings, the real port among them, when connections are accepted.
 
     Raises
     ------
     OutputError : the address is taken, or the folder cannot be used.
     """
-    listener = _listener(settings)
-    settings = replace(settings, port=listener.getsockname()[1])
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=3,
-        limit_concurrency=1000,
-        h11_max_incomplete_event_size=64 << 10,
-    )
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets=sockets)
-            if self.started:
-                on_ready(settings)
+    def __init__(self, settings: Settings, on_ready: Callable[[Settings], None]) -> None:
+        self._listener = _listener(settings)
+        self.running = replace(settings, port=self._listener.getsockname()[1])
+        self._on_ready = on_ready
+        super().__init__(
+            uvicorn.Config(
+                create_app(self.running),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=3,
+                limit_concurrency=1000,
+            )
+        )
 
-    try:
-        Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises the signal again after it has ended everything in order
-        return
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready(self.running)
+
+    def run_here(self) -> None:
+        """Serve until Ctrl-C, SIGTERM or ``should_exit``."""
+        try:
+            self.run(sockets=[self._listener])
+        except KeyboardInterrupt:  # uvicorn raises the signal again after it has ended everything in order
+            return
 
 
 def begin_with(store: Store, photo: Path) -> str:

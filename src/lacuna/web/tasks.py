@@ -66,7 +66,8 @@ def inpaint(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     return {
         "method": result.method, "seed": result.seed, "elapsed": round(result.seconds, 4),
         "format": saved.format, "bytes": stream.tell(), "missing": int(result.hole.sum()),
-        "known_changed": result.changed_outside, "changed_in_file": saved.changed_in_file, "notes": [*result.notes, *saved.notes],
+        "known_changed": result.changed_outside, "changed_in_file": saved.changed_in_file,
+        "notes": [*result.notes, *saved.notes],
     }  # fmt: skip
 
 
