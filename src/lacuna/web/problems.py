@@ -65,7 +65,8 @@ def problem(error: BaseException) -> dict[str, Any]:
             "memory ran out; give a smaller picture, or choose a smaller hole"
         )
     if isinstance(error, errors.LacunaError):
-        return document(type(error).__name__, str(error))
+        known = next(cls for cls in type(error).__mro__ if cls in STATUS)
+        return document(known.__name__, str(error))
     return document("InternalError", f"a bug in Lacuna: {type(error).__name__}; please report what you did")
 
 
