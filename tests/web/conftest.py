@@ -58,9 +58,9 @@ class Running:
         return job["result"]
 
     def begun(self, answer: Any) -> dict[str, Any]:
-        """Wait until a job runs."""
+        """Wait until a worker says that it is at a job."""
         job = self.ok(answer, 202).json()
-        while job["state"] == "waiting":
+        while job["state"] == "waiting" or (job["state"] == "running" and not job["words"]):
             time.sleep(0.01)
             job = self.http.get(f"/jobs/{job['id']}").json()
         assert job["state"] == "running"
