@@ -297,14 +297,14 @@ def test_fills_before_and_after_an_outpainting_are_in_the_file(
 
 
 def test_a_project_file_opens_again_as_the_same_project(running: Any, photo: bytes) -> None:
-    project = running.open(photo, "Ein Foto.png")["id"]
+    project = running.open(photo, "Un dessin.png")["id"]
     running.done(running.fill(project, running.box, method="telea"))
     packed = running.ok(running.http.get(f"/projects/{project}/file"))
-    assert packed.headers["content-disposition"] == 'attachment; filename="Ein Foto.lacuna"'
+    assert packed.headers["content-disposition"] == 'attachment; filename="Un dessin.lacuna"'
     result = running.done(running.http.post("/projects/import", files={"file": packed.content}))
     assert result["project"] != project
     old, new = running.project(project), running.project(result["project"])
-    assert new["name"] == "Ein Foto.png"
+    assert new["name"] == "Un dessin.png"
     assert new["current"] == old["current"]
     assert [step["id"] for step in new["steps"]] == [step["id"] for step in old["steps"]]
     running.ok(running.http.get(f"/projects/{result['project']}/tiles/current/0/0/0"))
