@@ -226,3 +226,26 @@ def test_masks_from_detectors_and_clicks(
     assert set(found["found"]) == {"dust"}
     bad = running.http.post("/masks/detect", files=files, data={"as": "gif"})
     assert bad.json()["code"] == "RequestError"
+
+
+def test_a_fill_that_breaks_the_promise_is_not_kept(
+    photo: bytes, mask: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lacuna.errors import MethodError
+    from lacuna.web import tasks
+    from lacuna.web.models import FillOnce
+
+    monkeypatch.setattr("lacuna.inpainting.count_changed", lambda *_: 5)
+    (tmp_path / "image").write_bytes(photo)
+    (tmp_path / "mask").write_bytes(mask)
+    args = {
+        "image": str(tmp_path / "image"),
+        "mask": {"kind": "file", "path": str(tmp_path / "mask")},
+        "settings": FillOnce(method="telea").model_dump(),
+        "target": str(tmp_path / "filled"),
+        "max_pixels": None,
+        "device": "cpu",
+    }
+    with pytest.raises(MethodError, match="5 known pixels changed"):
+        tasks.inpaint(args, lambda share, words: None)
+    assert not (tmp_path / "filled").exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -420,3 +422,26 @@ def test_a_deleted_project_is_gone(running: Any, photo: bytes) -> None:
     for path in ("", "/download", "/tiles/original/0/0/0"):
         assert running.http.get(f"/projects/{project}{path}").status_code == 404
     assert running.http.delete(f"/projects/{project}").status_code == 404
+
+
+def test_a_project_can_be_deleted_while_it_is_being_filled(running: Any, large: bytes) -> None:
+    project = running.open(large)["id"]
+    folder = running.service.store.find("projects", project)
+    job = running.begun(running.fill(project, running.large_box, **running.slow))
+    running.ok(running.http.delete(f"/projects/{project}"), 204)
+    until = time.monotonic() + 10
+    while running.http.get(f"/jobs/{job['id']}").json()["state"] == "running" or folder.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert running.http.get(f"/projects/{project}").status_code == 404
+
+
+def test_states_that_were_lost_are_computed_again(running: Any, photo: bytes) -> None:
+    project = running.open(photo)["id"]
+    running.done(running.fill(project, running.box, method="telea"))
+    before = running.http.get(f"/projects/{project}/download").content
+    folder = running.service.store.find("projects", project)
+    key = running.project(project)["current"]
+    shutil.rmtree(folder / "states" / key)
+    shutil.rmtree(folder / "downloads")
+    assert running.ok(running.http.get(f"/projects/{project}/download")).content == before

@@ -31,7 +31,7 @@ from lacuna.web.problems import MEDIA_TYPE, TYPE, document, problem
 from lacuna.web.service import Service
 from lacuna.web.settings import Settings
 
-MOST_TEXT = 40_000_000
+MOST_TEXT = 9_000_000
 """Bytes of one text in a form: the runs of an intricate mask in a large photo."""
 
 NO_PAGE = (

@@ -15,6 +15,7 @@ from lacuna.errors import LimitError, NotFoundError, OptionError
 from lacuna.web import menu, preview
 from lacuna.web.models import Choice, Click, Detect, Fill, FillVariants, Order, Outpaint, StepChange
 from lacuna.web.parts import (
+    MOST_RUNS,
     FileMask,
     Opened,
     RunsMask,
@@ -431,7 +432,7 @@ async def import_mask(
     responses={200: {"content": {"image/png": {}}}, **problems(400, 404, 408, 413, 422, 429, 503)},
 )
 async def export_mask(
-    request: Request, server: Server, opened: Opened, mask_rle: Annotated[str, Form(max_length=40_000_000)]
+    request: Request, server: Server, opened: Opened, mask_rle: Annotated[str, Form(max_length=MOST_RUNS)]
 ) -> Response:
     """Write a mask as a file, white on black."""
     _, folder = server.store.new("jobs")
@@ -503,7 +504,16 @@ async def _encoded(
         args = {**server.shop(project), "format": format, "quality": quality, "target": str(path)}
         facts = await server.look(request, "encode", args)
         server.store.added(facts["bytes"])
+        await asyncio.to_thread(_keep_newest, folder)
     return path, facts
+
+
+def _keep_newest(folder: Path, count: int = 4) -> None:
+    """Delete all but the last few downloads; whoever is reading one can go on."""
+    files = sorted(folder.glob("*.bin"), key=lambda path: path.stat().st_mtime)
+    for path in files[:-count]:
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 @router.get(
