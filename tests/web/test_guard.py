@@ -135,6 +135,27 @@ def test_the_token_opens_the_api(public: guard.Guard) -> None:
     assert ask(public, "/api/v1/health").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//api/v1/limits",
+        "/API/v1/limits",
+        "/%61pi/v1/limits",
+        "/x/../api/v1/limits",
+        "/api//v1/limits",
+        "/./api/v1/limits",
+    ],
+)
+def test_no_way_around_the_token(tmp_path: Path, path: str) -> None:
+    from lacuna.web.app import create_app
+
+    app = create_app(settings(tmp_path, host="::", token=TOKEN))
+    for method in ("GET", "HEAD"):
+        answer = ask(app, path, method, follow_redirects=False)
+        assert answer.status_code in (401, 404)
+        assert b"max_pixels" not in answer.content
+
+
 def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[bytes, bytes]] = []
     monkeypatch.setattr(guard.hmac, "compare_digest", lambda a, b: asked.append((a, b)) or False)
@@ -154,6 +175,7 @@ def test_an_address_that_others_reach_needs_a_token(tmp_path: Path) -> None:
         {"queue": 0},
         {"max_seconds": -1.0},
         {"devices": ()},
+        {"devices": ("gpu",)},
         {"devices": ("cpu", "cpu")},
     ):
         with pytest.raises(ConfigError):

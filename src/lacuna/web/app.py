@@ -158,7 +158,7 @@ def _add_page(app: FastAPI) -> None:
         return FileResponse(files[name], headers={"Cache-Control": "no-cache", **lasting})
 
     app.add_api_route(reference.STYLESHEET, css, include_in_schema=False)
-    app.add_api_route("/{path:path}", page, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/{path:path}", page, methods=["GET", "HEAD"], include_in_schema=False)
 
 
 def _document(app: FastAPI) -> None:
