@@ -18,14 +18,17 @@ from lacuna import __version__
 from lacuna.errors import LacunaError, QueueFullError
 from lacuna.web import (
     batches_api,
+    files_api,
     guard,
     jobs_api,
+    masks_api,
     meta_api,
     metrics,
     models,
     projects_api,
     reference,
     stateless_api,
+    steps_api,
 )
 from lacuna.web.problems import MEDIA_TYPE, TYPE, document, problem
 from lacuna.web.service import Service
@@ -78,7 +81,16 @@ def create_app(settings: Settings) -> FastAPI:
         form_limits={"max_files": 16, "max_fields": 64, "max_part_size": MOST_TEXT},
         telemetry={"tracing": False, "metrics": False},
     )
-    for routes in (meta_api, stateless_api, jobs_api, projects_api, batches_api):
+    for routes in (
+        meta_api,
+        stateless_api,
+        jobs_api,
+        projects_api,
+        steps_api,
+        masks_api,
+        files_api,
+        batches_api,
+    ):
         app.include_router(routes.router, prefix=guard.API)
     app.add_middleware(guard.Guard, settings=settings, counts=counts)
     _add_handlers(app)
