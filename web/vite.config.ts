@@ -1,9 +1,10 @@
 import { defineConfig } from "vite";
 
 // The bundle is committed and shipped in the Python package, so it must be the same bytes on every machine:
-// fixed names, no hashes, no source maps, nothing that depends on the time or the folder.
+// no source maps, nothing that depends on the time or the folder. Names carry a hash of the content, because the
+// server lets browsers keep everything in assets/ for ever.
 export default defineConfig({
-  base: "/assets/", // where the server puts this folder
+  base: "/",
   publicDir: "public",
   build: {
     outDir: process.env.LACUNA_WEB_OUT ?? "../src/lacuna/web/static",
@@ -15,9 +16,9 @@ export default defineConfig({
     reportCompressedSize: false,
     rollupOptions: {
       output: {
-        entryFileNames: "app.js",
-        chunkFileNames: "[name].js",
-        assetFileNames: "app[extname]",
+        entryFileNames: "assets/app-[hash].js",
+        chunkFileNames: "assets/[name]-[hash].js",
+        assetFileNames: "assets/app-[hash][extname]",
       },
     },
   },

@@ -69,6 +69,11 @@ const doors: Doors = {
     document.body.classList.add("panel-open");
     panel.querySelector<HTMLElement>(".method-menu summary")?.focus();
   },
+  focusDetectors: () => {
+    document.body.classList.add("panel-open");
+    panel.querySelector<HTMLDetailsElement>(".detectors")!.open = true;
+    panel.querySelector<HTMLElement>(".detectors button")?.focus();
+  },
   enter: () => {
     if (editor.offer) void actions.chooseVariant(editor.offer.shown);
     else if (editor.tool === "frame") void actions.outpaint(editor.margins);
@@ -113,7 +118,7 @@ async function openFile(file: File): Promise<void> {
 function showProject(): void {
   const id = editor.project?.id;
   document.title = editor.project ? `${editor.project.name} – Lacuna` : "Lacuna";
-  document.body.classList.toggle("editing", editor.project !== undefined);
+  app.inert = editor.project === undefined;
   const hash = id ? `#project=${id}` : "";
   if (location.hash !== hash) history.pushState(null, "", hash || location.pathname);
   if (id) stage.element.focus({ preventScroll: true });
@@ -167,11 +172,16 @@ addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
   if (file) void openFile(file);
 });
+addEventListener("keydown", (event) => {
+  if (/^(Tab|Arrow)/.test(event.key)) document.body.classList.add("by-keys");
+});
+addEventListener("pointerdown", () => document.body.classList.remove("by-keys"));
 addEventListener("popstate", () => void fromAddress());
 addEventListener("hashchange", () => void fromAddress());
 
 async function start(): Promise<void> {
   followTheme();
+  app.inert = true;
   document.body.prepend(welcome(editor, doors, openById), app, notices.element);
   editor.emit("tool", "settings", "mask", "margins");
   try {

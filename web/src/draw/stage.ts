@@ -11,7 +11,7 @@ import { TintLayer } from "./tint";
 
 export class Stage {
   private readonly pictureCanvas = h("canvas", { class: "layer" });
-  private readonly tintCanvas = h("canvas", { class: "layer tint" });
+  private readonly tintCanvas = h("canvas", { class: "layer" });
   private readonly markCanvas = h("canvas", { class: "layer" });
   readonly element = h(
     "div",

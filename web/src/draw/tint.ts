@@ -1,12 +1,12 @@
-/** Draws a mask as a flat colour, tile by tile; only tiles that changed are painted anew. */
+/** Draws a mask as a flat colour with an outline; only tiles that changed are reduced anew. */
 
-import { type Box, intersect, isEmpty } from "../core/geometry";
+import { type Box, grown, intersect, isEmpty, union } from "../core/geometry";
 import { TILE, type TiledMask } from "../core/mask";
 import type { View } from "../core/view";
 import { levelFor } from "./levels";
 import { onScreen } from "./picture";
 
-interface Painted {
+interface OnceReduced {
   readonly version: number;
   readonly level: number;
   readonly canvas: OffscreenCanvas;
@@ -15,10 +15,14 @@ interface Painted {
 /** The smallest side to which a tile of a mask is reduced. */
 const LEAST_LEVELS = 5;
 
+/** How much of the picture the tint hides. */
+const OPACITY = 0.5;
+
 export class TintLayer {
-  private painted = new Map<number, Painted>();
+  private painted = new Map<number, OnceReduced>();
   private mask: TiledMask | undefined;
-  private colour = "";
+  private readonly flat = new OffscreenCanvas(1, 1);
+  private readonly line = new OffscreenCanvas(1, 1);
 
   draw(
     context: CanvasRenderingContext2D,
@@ -28,13 +32,36 @@ export class TintLayer {
     ratio: number,
     screen: Box,
   ): void {
-    if (mask !== this.mask || colour !== this.colour) {
-      this.painted = new Map();
-      this.mask = mask;
-      this.colour = colour;
+    if (mask !== this.mask) this.painted = new Map();
+    this.mask = mask;
+    const drawn = this.collect(mask, view, ratio, screen);
+    if (isEmpty(drawn)) return;
+    const { left, top } = drawn;
+    const [width, height] = [drawn.right - left, drawn.bottom - top];
+    const pen = this.flat.getContext("2d")!;
+    pen.globalCompositeOperation = "source-in";
+    pen.fillStyle = colour;
+    pen.fillRect(left, top, width, height);
+    this.outline(left, top, width, height, Math.max(1, Math.round(ratio)));
+    context.globalAlpha = OPACITY;
+    context.drawImage(this.flat, left, top, width, height, left, top, width, height);
+    context.globalAlpha = 1;
+    context.drawImage(this.line, left, top, width, height, left, top, width, height);
+  }
+
+  /** The tiles in sight as a stencil; returns what they cover. */
+  private collect(mask: TiledMask, view: View, ratio: number, screen: Box): Box {
+    const [width, height] = [screen.right, screen.bottom];
+    for (const canvas of [this.flat, this.line]) {
+      if (canvas.width !== width) canvas.width = width;
+      if (canvas.height !== height) canvas.height = height;
     }
+    const pen = this.flat.getContext("2d")!;
+    pen.globalCompositeOperation = "source-over";
+    pen.clearRect(0, 0, width, height);
+    pen.imageSmoothingEnabled = view.scale * ratio < 2;
     const level = levelFor(view.scale * ratio, LEAST_LEVELS);
-    context.imageSmoothingEnabled = view.scale * ratio < 2;
+    let drawn: Box = { left: Infinity, top: Infinity, right: 0, bottom: 0 };
     for (let key = 0; key < mask.columns * mask.rows; key++) {
       const pixels = mask.tile(key);
       if (!pixels) continue;
@@ -43,8 +70,30 @@ export class TintLayer {
       const to = onScreen({ left, top, right: left + TILE, bottom: top + TILE }, view, ratio);
       if (isEmpty(intersect(to, screen))) continue;
       const canvas = this.tile(key, pixels, mask.versions[key]!, level);
-      context.drawImage(canvas, to.left, to.top, to.right - to.left, to.bottom - to.top);
+      pen.drawImage(canvas, to.left, to.top, to.right - to.left, to.bottom - to.top);
+      drawn = union(drawn, to);
     }
+    return intersect(grown(drawn, 4), screen);
+  }
+
+  /** A white line around the tint: a red mask must be seen on a red car, too. */
+  private outline(left: number, top: number, width: number, height: number, thick: number): void {
+    const pen = this.line.getContext("2d")!;
+    pen.globalCompositeOperation = "source-over";
+    pen.clearRect(0, 0, this.line.width, this.line.height);
+    for (const [dx, dy] of [
+      [thick, 0],
+      [-thick, 0],
+      [0, thick],
+      [0, -thick],
+    ] as const) {
+      pen.drawImage(this.flat, left, top, width, height, left + dx, top + dy, width, height);
+    }
+    pen.globalCompositeOperation = "source-in";
+    pen.fillStyle = "#fff";
+    pen.fillRect(left, top, width, height);
+    pen.globalCompositeOperation = "destination-out";
+    pen.drawImage(this.flat, left, top, width, height, left, top, width, height);
   }
 
   private tile(key: number, pixels: Uint8Array, version: number, level: number): OffscreenCanvas {
@@ -52,14 +101,9 @@ export class TintLayer {
     if (known && known.version === version && known.level === level) return known.canvas;
     const side = TILE >> level;
     const canvas = known?.level === level ? known.canvas : new OffscreenCanvas(side, side);
-    const context = canvas.getContext("2d")!;
     const image = new ImageData(side, side);
     reduce(pixels, level, new Uint32Array(image.data.buffer));
-    context.globalCompositeOperation = "copy";
-    context.putImageData(image, 0, 0);
-    context.globalCompositeOperation = "source-in";
-    context.fillStyle = this.colour;
-    context.fillRect(0, 0, side, side);
+    canvas.getContext("2d")!.putImageData(image, 0, 0);
     this.painted.set(key, { version, level, canvas });
     return canvas;
   }

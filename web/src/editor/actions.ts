@@ -91,7 +91,9 @@ export class Actions {
     try {
       const project = await api.project(id);
       await this.editor.open(project);
+      const [offer] = Object.entries(project.offers);
       if (project.pending) void this.resume(project.pending.job);
+      else if (offer) this.editor.setOffer({ job: offer[0], variants: offer[1], shown: 0 });
       return "open";
     } catch (error) {
       if (error instanceof ProblemError && error.gone) return "gone";
@@ -161,7 +163,7 @@ export class Actions {
       if (variants?.length) {
         editor.update(project);
         editor.setOffer({ job: job.id, variants, shown: 0 });
-        notices.say(`${variants.length} variants to choose from.`);
+        notices.whisper(`${variants.length} variants to choose from.`);
         return;
       }
       this.added(project, job.result?.step ?? undefined);

@@ -230,10 +230,8 @@ export class Editor extends Emitter {
 
   resize(screen: Size): void {
     const middle = toPicture(this.view, { x: this.screen.width / 2, y: this.screen.height / 2 });
-    const first = this.screen.width === 1;
     this.screen = screen;
     if (!this.project) return;
-    if (first) this.fitView();
     const { scale } = this.view;
     this.setView({ scale, x: screen.width / 2 - middle.x * scale, y: screen.height / 2 - middle.y * scale });
   }

@@ -128,6 +128,8 @@ export interface Project {
   readonly changed_known: number;
   readonly known: number;
   readonly pending: { readonly job: string } | null;
+  /** Variants that wait for a choice, by job. */
+  readonly offers: Readonly<Record<string, readonly Variant[]>>;
 }
 
 export interface Variant {

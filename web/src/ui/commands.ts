@@ -27,6 +27,7 @@ export interface Doors {
   readonly theme: () => void;
   readonly panel: () => void;
   readonly focusMethods: () => void;
+  readonly focusDetectors: () => void;
   readonly cancel: () => void;
   readonly enter: () => void;
 }
@@ -112,6 +113,12 @@ export function commands(editor: Editor, actions: Actions, doors: Doors): readon
       act: mask.layer,
     },
     { keys: ["q"], words: "Hide or show the mask", group: "Mask", act: mask.tint },
+    {
+      keys: ["d"],
+      words: "Go to what can be found in the picture",
+      group: "Mask",
+      act: doors.focusDetectors,
+    },
     { keys: ["k"], words: "Check the mask", group: "Mask", act: () => void actions.checkMask() },
     { keys: ["Enter"], words: "Fill; extend; keep the variant shown", group: "Fill", act: doors.enter },
     { keys: ["Escape"], words: "Cancel", group: "Fill", act: doors.cancel, always: true },

@@ -55,11 +55,17 @@ export function uniqueId(prefix: string): string {
 }
 
 /** A control with its label and, where given, a line of help that screen readers read with it. */
-export function field(label: string, control: HTMLElement, help = "", beside: Child = ""): HTMLElement {
+export function field(
+  label: string,
+  control: HTMLElement,
+  help = "",
+  beside: Child = "",
+  kind = "",
+): HTMLElement {
   control.id ||= uniqueId("field");
   const helpId = `${control.id}-help`;
   if (help) control.setAttribute("aria-describedby", helpId);
-  return h("div", { class: "field" }, [
+  return h("div", { class: `field ${kind}` }, [
     h("label", { for: control.id }, [label]),
     h("div", { class: "control" }, [control, beside]),
     help ? h("p", { class: "help", id: helpId }, [help]) : "",

@@ -34,9 +34,14 @@ export function maskPanel(editor: Editor, actions: Actions): HTMLElement {
     hide,
     button({ class: "quiet", key: "K", act: () => void actions.checkMask() }, ["Check"]),
   ]);
-  const files = h("div", { class: "row" }, [
-    button({ class: "quiet", act: () => void importFile(actions) }, ["Import …"]),
-    button({ class: "quiet", act: () => void exportFile(editor, actions) }, ["Export"]),
+  const files = h("div", { class: "files" }, [
+    button({ class: "link", label: "Import a mask from a file", act: () => void importFile(actions) }, [
+      "Import",
+    ]),
+    button(
+      { class: "link", label: "Export the mask as a file", act: () => void exportFile(editor, actions) },
+      ["Export"],
+    ),
   ]);
   editor.on(["mask", "project"], () => {
     const { missing } = editor.mask;
@@ -49,8 +54,7 @@ export function maskPanel(editor: Editor, actions: Actions): HTMLElement {
     layers,
     shape,
     whole,
-    detectorsPart(editor, actions),
-    files,
+    h("div", { class: "find" }, [detectorsPart(editor, actions), files]),
   ]);
 }
 
@@ -94,8 +98,8 @@ function detectorsPart(editor: Editor, actions: Actions): HTMLElement {
     return element;
   };
   editor.on("settings", () => replace(chips, editor.detectors.map(chip)));
-  return h("details", {}, [
-    h("summary", {}, ["Find in the picture"]),
+  return h("details", { class: "detectors" }, [
+    h("summary", { title: "Find in the picture (D)" }, ["Find in the picture"]),
     h("div", { class: "stack" }, [
       chips,
       field("Sensitivity", slider, "Left: only what is certain. They are guesses; look before you fill."),

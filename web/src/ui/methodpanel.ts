@@ -19,22 +19,36 @@ export function methodPanel(editor: Editor): HTMLElement {
     menu.open = false;
     summary.focus();
   };
+  const explain = () => {
+    const { method, project } = editor;
+    // What auto said last says more than what it is.
+    const reason = method?.family === "meta" && project?.steps.findLast((step) => step.enabled)?.notes[0];
+    why.textContent = reason ? `Last time: ${reason}` : method ? sentence(method.summary) : "";
+  };
+  editor.on("project", explain);
   let listed: readonly MethodSpec[] = [];
   let shown: MethodSpec | undefined;
   editor.on("settings", () => {
     const { method, methods } = editor;
     if (methods !== listed) {
       listed = methods;
-      replace(
-        list,
-        methods.map((each) => entry(each, each === method, choose)),
-      );
+      const here = methods.filter((each) => each.available);
+      const others = methods.filter((each) => !each.available);
+      replace(list, [
+        ...here.map((each) => entry(each, each === method, choose)),
+        others.length
+          ? h("details", { class: "others" }, [
+              h("summary", {}, [`${others.length} more that need something first`]),
+              ...others.map((each) => entry(each, false, choose)),
+            ])
+          : "",
+      ]);
     }
     replace(summary, [
       h("span", { class: "method-name" }, [method?.name ?? editor.settings.method]),
       h("span", { class: "tag" }, [method?.speed ?? ""]),
     ]);
-    why.textContent = method ? sentence(method.summary) : "";
+    explain();
     prompt.hidden = !method?.takes_prompt;
     for (const radio of list.querySelectorAll("input"))
       radio.checked = radio.value === editor.settings.method;

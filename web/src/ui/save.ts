@@ -27,13 +27,18 @@ export class Saving {
   ) {
     for (const control of [this.format, this.quality])
       control.addEventListener("change", () => void this.look());
+    const download = button({ class: "primary", act: () => void this.saveChosen() }, [
+      icon("save"),
+      "Download",
+    ]);
+    download.autofocus = true;
     this.element = dialog("Save", [
       field("Format", this.format),
       this.qualityField,
       this.report,
       h("div", { class: "row end" }, [
         button({ class: "quiet", act: () => this.saveProject() }, ["Project file"]),
-        button({ class: "primary", act: () => void this.saveChosen() }, [icon("save"), "Download"]),
+        download,
       ]),
       h("p", { class: "help" }, [
         "The project file holds the photo, the masks and the steps; ",

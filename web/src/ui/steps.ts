@@ -6,7 +6,7 @@ import { cropUrl } from "../net/api";
 import type { Project, Step, WireBox } from "../net/types";
 import { button, h, replace } from "./dom";
 import { icon } from "./icons";
-import { counted, seconds } from "./words";
+import { seconds, whole } from "./words";
 
 const THUMB = 96;
 
@@ -34,8 +34,8 @@ function entry(project: Project, step: Step, index: number, actions: Actions): H
   const label = `step ${index + 1}`;
   const on = h("input", { type: "checkbox", checked: step.enabled, "aria-label": `Use ${label}` });
   on.addEventListener("change", () => void actions.enableStep(step, on.checked));
-  const method = step.chosen && step.chosen !== step.method ? `${step.method} → ${step.chosen}` : step.method;
-  const facts = [counted(step.missing, "pixel"), step.elapsed ? seconds(step.elapsed) : ""]
+  const chosen = step.chosen && step.chosen !== step.method ? `by ${step.method}` : "";
+  const facts = [chosen, `${whole(step.missing)} px`, step.elapsed ? seconds(step.elapsed) : ""]
     .filter(Boolean)
     .join(" · ");
   const up = button(
@@ -62,7 +62,7 @@ function entry(project: Project, step: Step, index: number, actions: Actions): H
     on,
     thumbnail(project, step),
     h("div", { class: "step-words" }, [
-      h("p", {}, [h("strong", {}, [name]), ` ${method}`]),
+      h("p", {}, [h("strong", {}, [name]), ` ${step.chosen ?? step.method}`]),
       h("p", { class: "help" }, [facts]),
     ]),
     h("div", { class: "step-acts" }, [

@@ -47,7 +47,7 @@ function brushSize(editor: Editor): HTMLElement {
     slider.setAttribute("aria-valuetext", `${diameter} pixels`);
   });
   const keys = h("span", { class: "keys" }, [h("kbd", {}, ["["]), h("kbd", {}, ["]"])]);
-  return field("Size", slider, "", h("span", { class: "beside" }, [output, keys]));
+  return field("Size", slider, "", h("span", { class: "beside" }, [output, keys]), "inline");
 }
 
 function frameFields(editor: Editor): HTMLElement {
@@ -65,9 +65,10 @@ function frameFields(editor: Editor): HTMLElement {
       [words],
     ),
   );
-  const none = button({ class: "chip", label: "Extend nothing", act: () => editor.setMargins(NO_MARGINS) }, [
-    "None",
-  ]);
+  const none = button(
+    { class: "link", label: "None: extend nothing", act: () => editor.setMargins(NO_MARGINS) },
+    ["None"],
+  );
   editor.on(["margins", "project"], () => {
     const { margins, picture } = editor;
     for (const { side, input } of inputs) input.value = String(margins[side]);
@@ -82,8 +83,8 @@ function frameFields(editor: Editor): HTMLElement {
       { class: "grid two" },
       inputs.map(({ side, input }) => field(side[0]!.toUpperCase() + side.slice(1), input)),
     ),
-    h("div", { class: "chips", role: "group", "aria-label": "Extend to a shape" }, [...aspects, none]),
-    result,
+    h("div", { class: "chips", role: "group", "aria-label": "Extend to a shape" }, aspects),
+    h("div", { class: "row spread" }, [result, none]),
   ]);
 }
 

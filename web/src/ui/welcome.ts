@@ -18,7 +18,7 @@ export function welcome(
   const before = h("section", { class: "recents", "aria-label": "Opened before" });
   const page = h("main", { class: "welcome" }, [
     h("div", { class: "invitation" }, [
-      h("span", { class: "mark large", "aria-hidden": "true" }),
+      h("span", { class: "mark", "aria-hidden": "true" }),
       h("h1", {}, ["Take something out of a photo"]),
       h("p", {}, [
         "Drop a photo here, paste one, or choose a file. It stays on this server, and every pixel outside of what you mark stays as it is.",
