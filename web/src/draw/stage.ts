@@ -189,10 +189,10 @@ export class Stage {
       const left = side < 0 ? x - 10 - across : x + 10;
       context.fillStyle = "#000b";
       context.beginPath();
-      context.roundRect(left, 14, across, 26, 13);
+      context.roundRect(left, height - 40, across, 26, 13);
       context.fill();
       context.fillStyle = "#fff";
-      context.fillText(words, left + 10, 27.5);
+      context.fillText(words, left + 10, height - 26.5);
     }
   }
 

@@ -9,6 +9,15 @@ export function methodPanel(editor: Editor): HTMLElement {
   const summary = h("summary", {});
   const list = h("div", { class: "methods", role: "radiogroup", "aria-label": "Method" });
   const menu = h("details", { class: "method-menu" }, [summary, list]);
+  menu.addEventListener("toggle", () => {
+    if (menu.open) menu.scrollIntoView({ block: "start", behavior: "smooth" });
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    event.preventDefault();
+    menu.open = false;
+    summary.focus();
+  });
   const why = h("p", { class: "help why" });
   const prompt = promptField(editor);
   const more = h("div", { class: "stack" });
