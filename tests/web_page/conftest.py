@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -22,6 +23,8 @@ pytest.importorskip("fastapi", reason="the server needs lacuna[web]")
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 EXAMPLES = Path(__file__).parents[2] / "examples"
+# What the server refuses on purpose, and what these tests do to the canvas, the browser remarks upon.
+USUAL = ("Failed to load resource", "willReadFrequently")
 SIZE = {"width": 1280, "height": 800}
 
 
@@ -30,8 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if CHROMIUM is None:
         here = Path(__file__).parent
         for item in items:
-            if item.path.is_relative_to(here) and "page" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.skip(reason="chromium is not installed (apt-get install chromium)"))
+            if item.path.is_relative_to(here) and "browser" in getattr(item, "fixturenames", ()):
+                item.add_marker(
+                    pytest.mark.skip(reason="chromium is not installed (apt-get install chromium)")
+                )
 
 
 class Page:
@@ -48,13 +53,12 @@ class Page:
         self.width = self.height = 0
 
     def _hear(self, kind: str, words: str) -> None:
-        # What the server refuses on purpose is logged by the browser itself.
-        if kind in ("error", "warning") and "Failed to load resource" not in words:
+        if kind in ("error", "warning") and not any(usual in words for usual in USUAL):
             self.complaints.append(words)
 
     def goto(self, url: str = "") -> None:
         self.page.goto(url or self.url)
-        self.page.wait_for_function("document.querySelector('.method-name')?.textContent")
+        self.until("document.querySelector('.method-name')?.textContent")
 
     def open(self, file: Path) -> None:
         """Open a photo with the file dialog."""
@@ -65,10 +69,15 @@ class Page:
         with self.page.expect_file_chooser() as choosing:
             self.page.keyboard.press("Control+o")
         choosing.value.set_files(file)
-        self.page.wait_for_function(
-            "name => document.querySelector('.filename').textContent === name", arg=file.name, timeout=60_000
-        )
-        self.page.wait_for_function("location.hash.startsWith('#project=')")
+        self.until(f"document.querySelector('.filename').textContent === {file.name!r}")
+        self.until("location.hash.startsWith('#project=')")
+
+    def until(self, script: str, seconds: float = 40) -> None:
+        """Wait for an expression to be true; Playwright's own way is forbidden by the page's security policy."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(f"() => Boolean({script})"):
+            assert time.monotonic() < end, f"not within {seconds} s: {script}"
+            time.sleep(0.02)
 
     @property
     def project(self) -> str:
@@ -78,9 +87,7 @@ class Page:
         """Where a point of the picture is on the screen, in the view that a photo opens with."""
         box = self.page.locator(".stage").bounding_box()
         margin = 0.04 * min(box["width"], box["height"])
-        scale = min(
-            1, (box["width"] - 2 * margin) / self.width, (box["height"] - 2 * margin) / self.height
-        )
+        scale = min(1, (box["width"] - 2 * margin) / self.width, (box["height"] - 2 * margin) / self.height)
         left = box["x"] + (box["width"] - self.width * scale) / 2
         top = box["y"] + (box["height"] - self.height * scale) / 2
         return left + x * scale, top + y * scale
@@ -100,13 +107,13 @@ class Page:
         script = "([x, y]) => [...document.querySelector('.stage canvas').getContext('2d').getImageData(x, y, 1, 1).data]"
         return self.page.evaluate(script, [int(left - box["x"]), int(top - box["y"])])
 
-    def sharp(self, x: int, y: int) -> None:
-        """Wait until something is drawn at a pixel of the picture, and nothing is being fetched."""
-        self.page.wait_for_load_state("networkidle")
+    def shows(self, x: int, y: int, test: Callable[[list[int]], bool]) -> list[int]:
+        """Wait until the colour at a pixel of the picture is such, and return it."""
         until = time.monotonic() + 20
-        while self.pixel(x, y)[3] == 0:
-            assert time.monotonic() < until, "nothing was drawn"
+        while not test(colour := self.pixel(x, y)):
+            assert time.monotonic() < until, colour
             time.sleep(0.02)
+        return colour
 
     @property
     def marked(self) -> int:
@@ -125,10 +132,8 @@ class Page:
     def steps(self) -> int:
         return self.page.locator(".step").count()
 
-    def wait_steps(self, count: int, timeout: float = 40_000) -> None:
-        self.page.wait_for_function(
-            "count => document.querySelectorAll('.step').length === count", arg=count, timeout=timeout
-        )
+    def wait_steps(self, count: int) -> None:
+        self.until(f"document.querySelectorAll('.step').length === {count}")
         self.idle()
 
     def idle(self) -> None:
@@ -172,24 +177,49 @@ class Page:
         self.context.close()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a server of its own."""
+@contextlib.contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """Run a server of its own, and give its address."""
     run = "import sys; from lacuna.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", run, "web", "--no-open", "--port", "0"]
-    command += ["--folder", str(tmp_path_factory.mktemp("projects"))]
-    words = tmp_path_factory.mktemp("server") / "words"
+    command = [
+        sys.executable,
+        "-c",
+        run,
+        "web",
+        "--no-open",
+        "--port",
+        "0",
+        "--folder",
+        str(folder / "projects"),
+    ]
+    words = folder / "words"
     with words.open("w") as told:
-        process = subprocess.Popen(command, stderr=told, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen([*command, *options], stderr=told, env=environment)
     try:
         until = time.monotonic() + 60
-        while not (found := re.search(r"http://[\d.:]+", words.read_text())):
+        while not (found := re.search(r"http://[\w.:]+", words.read_text())):
             assert process.poll() is None and time.monotonic() < until, words.read_text()
             time.sleep(0.05)
         yield found.group() + "/"
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the server that most tests share."""
+    with serving(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture
+def token_server(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Return the address of a server that other machines could reach, and its token."""
+    token = "open-sesame-and-more"  # noqa: S105 - of a server that lives for one test
+    with serving(tmp_path, "--host", "0.0.0.0", "--token", token) as url:  # noqa: S104 - is what is tested
+        yield re.sub(r"//[^:/]+", "//127.0.0.1", url), token
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +238,12 @@ def page(browser: Any, server: str) -> Iterator[Page]:
     yield page
     page.close()
     assert page.complaints == []
+
+
+@pytest.fixture(scope="session")
+def editor() -> type[Page]:
+    """Return the class of `page`, for windows of another kind."""
+    return Page
 
 
 @pytest.fixture(scope="session")

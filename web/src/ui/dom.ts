@@ -40,6 +40,8 @@ export function button(options: ButtonOptions, children: readonly Child[]): HTML
     children,
   );
   element.addEventListener("click", options.act);
+  // A click with the mouse leaves the focus on the picture, so that keys go on meaning the same.
+  element.addEventListener("mousedown", (event) => event.preventDefault());
   return element;
 }
 
@@ -82,11 +84,14 @@ export function pickFiles(
   options: { folder?: boolean; many?: boolean } = {},
 ): Promise<File[]> {
   const input = h("input", { type: "file", accept, multiple: options.many, webkitdirectory: options.folder });
-  return new Promise((resolve) => {
+  // In the document while it is open: browsers forget inputs that are not.
+  input.hidden = true;
+  document.body.append(input);
+  return new Promise<File[]>((resolve) => {
     input.addEventListener("change", () => resolve([...(input.files ?? [])]));
     input.addEventListener("cancel", () => resolve([]));
     input.click();
-  });
+  }).finally(() => input.remove());
 }
 
 export function saveLink(url: string, filename: string): void {
