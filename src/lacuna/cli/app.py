@@ -27,10 +27,12 @@ from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.restore import restore
+from lacuna.cli.sample import sample
 from lacuna.cli.study import study
 from lacuna.cli.train import train
 from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
+from lacuna.cli.web import replay, web
 from lacuna.cli.weights import app as weights
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
@@ -55,12 +57,15 @@ for _command in (
     augment,
     restore,
     explain,
+    sample,
     compare,
     verify,
     methods,
     evaluate,
     train,
     export,
+    web,
+    replay,
 ):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
