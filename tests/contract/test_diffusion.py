@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from lacuna import errors
 from lacuna.inpainting import Inpainter, Result
+from lacuna.metrics import Lpips, diversity, spread
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -28,6 +30,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "ddpm": {"steps": 3},
     "repaint": {"steps": 4, "jump": 2, "resample": 2},
 }
+SHARED = Path(os.environ.get("LACUNA_SHARED") or Path(__file__).parents[3] / "shared")
 Make = Callable[..., np.ndarray]
 both = pytest.mark.parametrize("name", QUICK)
 
@@ -176,6 +179,19 @@ def test_samples_share_a_batch_and_differ(
         exact(result, picture, hole)
         alone = loaded[name].run(picture, hole, seed=result.seed).image
         assert np.abs(alone.astype(int) - result.image).max() <= 1  # batches round otherwise
+
+
+def test_samples_look_different_to_lpips(loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    weights = SHARED / "metrics" / "lpips_squeeze.safetensors"
+    if not weights.is_file():
+        pytest.skip(f"no LPIPS weights at {weights}")
+    hole = some_hole(48, 48)
+    results = loaded["repaint"].sample(make_picture(48, 48), hole, 3)
+    fills = [result.picture.canon(hole) for result in results]
+    assert diversity(fills, Lpips(weights)) > 0.001
+    invented = spread(fills)
+    assert invented[hole].min() > 0
+    assert not invented[~hole].any()
 
 
 def test_batches_are_as_large_as_asked(weights: Path, make_picture: Make) -> None:
@@ -389,7 +405,7 @@ def test_folders_that_do_not_do(unet_folder: Path, tmp_path: Path) -> None:
         ("ddpm", {"steps": 1001}, "this net was trained with 1000"),
         ("ddpm", {"across": 8}, "expected 16 to 1024"),
         ("ddpm", {"strength": 1.5}, "expected 0 to 1"),
-        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'; methods that have: latent"),
+        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'; methods that have it: latent"),
         ("ddpm", {"device": "gpu"}, "expected auto, cpu"),
     ],
 )
