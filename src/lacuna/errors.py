@@ -15,9 +15,15 @@
     │   └── ChecksumMismatchError
     ├── DeviceError
     │   ├── DeviceUnavailableError
-    │   └── DeviceOutOfMemoryError
+    │   ├── DeviceOutOfMemoryError
+    │   └── WorkerLostError     the process that did the work died
     ├── OutputError (OSError)  read-only, disk full, exists already
-    ├── LimitError             pixels, bytes, queue
+    ├── LimitError             pixels, bytes, seconds
+    │   └── QueueFullError      too much is waiting already
+    ├── NotFoundError (LookupError)  a project or job: never there, deleted or expired
+    ├── AccessError            a server's token is missing or wrong, or the request comes from another site
+    ├── ConflictError          something else is being done to the same thing
+    │   └── NotReadyError       the result is not there yet
     ├── MethodError            a method failed or broke its contract
     └── Cancelled
 
@@ -84,12 +90,36 @@ class DeviceOutOfMemoryError(DeviceError):
     """Memory ran out, on the device or in the process."""
 
 
+class WorkerLostError(DeviceError):
+    """The process that did the work died; the next request gets a new one."""
+
+
 class OutputError(LacunaError, OSError):
     """The result cannot be written: read-only, disk full, or already there."""
 
 
 class LimitError(LacunaError):
     """The request is larger than the limit allows."""
+
+
+class QueueFullError(LimitError):
+    """Too much is waiting already; try again later."""
+
+
+class NotFoundError(LacunaError, LookupError):
+    """There is no such project or job, or no longer: it was deleted or has expired."""
+
+
+class AccessError(LacunaError):
+    """The server's token is missing or wrong, or another site sent the request."""
+
+
+class ConflictError(LacunaError):
+    """Something else is being done to the same thing."""
+
+
+class NotReadyError(ConflictError):
+    """The result is not there yet."""
 
 
 class MethodError(LacunaError):

@@ -32,6 +32,7 @@ from lacuna.cli.study import study
 from lacuna.cli.train import train
 from lacuna.cli.turn import stitch, straighten
 from lacuna.cli.verify import verify
+from lacuna.cli.web import replay, web
 from lacuna.cli.weights import app as weights
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
@@ -63,6 +64,8 @@ for _command in (
     evaluate,
     train,
     export,
+    web,
+    replay,
 ):
     app.command()(_command)
 app.add_typer(mask_app, name="mask")
