@@ -20,6 +20,8 @@ SPEED = {
     "opencv-fsr": "a minute",
     "opencv-shiftmap": "a minute",
     "gmic": "minutes",
+    "ddpm": "a minute",
+    "repaint": "minutes",
 }
 """For a hole of a tenth of a photo of one megapixel, on a CPU, as measured in docs/benchmarks.md."""
 
