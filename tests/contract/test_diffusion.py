@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,16 @@ def test_it_can_be_stopped_inside_the_network(
     assert len(shares) > 20  # after every layer
     assert max(shares) < 0.9
     checked(loaded[name], make_picture(16, 24), some_hole(16, 24))  # and works again
+
+
+@both
+def test_two_threads_may_call_it_at_once(name: str, loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    picture, hole = make_picture(16, 24), some_hole(16, 24)
+    expected = [loaded[name](picture, hole, seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: loaded[name](picture, hole, seed=seed % 4), range(8)))
+    for i, filled in enumerate(found):
+        assert np.array_equal(filled, expected[i % 4])
 
 
 @both
