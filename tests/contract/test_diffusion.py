@@ -225,6 +225,24 @@ def test_a_large_frame_is_restored_with_the_photos_own_patches(name: str, weight
     assert any("would see no hole" in line for line in checked(method, picture, thin).notes)
 
 
+def test_what_samples_differ_in_stays_different_at_full_size(
+    loaded: dict[str, Inpainter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grain = np.random.default_rng(1).integers(-8, 8, (96, 128, 3))
+    picture = (grain + np.where(np.arange(128) < 64, 40, 190)[None, :, None]).astype(np.uint8)
+    hole = np.zeros((96, 128), bool)
+    hole[30:66, 40:88] = True  # both sides could fill it
+    method = loaded["repaint"]._method
+
+    def drawn(small: np.ndarray, missing: np.ndarray, seeds: list[int], on_step: Any) -> list[np.ndarray]:
+        return [np.where(missing[..., None], np.float32(v / 255), small) for v in (40, 190)]
+
+    monkeypatch.setattr(type(method), "_samples", lambda self, *given: drawn(*given))
+    dark, bright = (r.image[hole].mean() for r in loaded["repaint"].sample(picture, hole, 2))
+    assert dark < 60
+    assert bright > 170
+
+
 @both
 def test_it_can_be_stopped_inside_the_network(
     name: str, loaded: dict[str, Inpainter], make_picture: Make

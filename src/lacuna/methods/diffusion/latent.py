@@ -323,7 +323,8 @@ def _restored(
     fills = []
     for i, (seed, picture) in enumerate(zip(seeds, drawn, strict=True)):
         share = scaled(on_step, i / len(seeds), (i + 1) / len(seeds))
-        guide = Guide(np.ascontiguousarray(picture, np.float32))
+        # As strong on fine levels as on coarse ones: the fill is to be the model's idea, not the photo's.
+        guide = Guide(np.ascontiguousarray(picture, np.float32), (1.0,))
         fills.append(fill_patches(image, hole, guide=guide, seed=seed, on_step=share))
     return fills
 
