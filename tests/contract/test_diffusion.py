@@ -226,21 +226,31 @@ def test_a_large_frame_is_restored_with_the_photos_own_patches(name: str, weight
 
 
 def test_what_samples_differ_in_stays_different_at_full_size(
-    loaded: dict[str, Inpainter], monkeypatch: pytest.MonkeyPatch
+    weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grain = np.random.default_rng(1).integers(-8, 8, (96, 128, 3))
-    picture = (grain + np.where(np.arange(128) < 64, 40, 190)[None, :, None]).astype(np.uint8)
-    hole = np.zeros((96, 128), bool)
-    hole[30:66, 40:88] = True  # both sides could fill it
-    method = loaded["repaint"]._method
+    """The nets say red or blue; both are elsewhere in the photo, and nothing at the rim asks for either."""
+    red, blue = (200, 60, 60), (60, 60, 200)
+    picture = np.full((128, 128, 3), 120, np.uint8)
+    picture[8:36, 8:60], picture[8:36, 68:120] = red, blue
+    picture += np.random.default_rng(1).integers(0, 16, picture.shape, dtype=np.uint8)
+    hole = np.zeros((128, 128), bool)
+    hole[60:110, 30:98] = True
 
-    def drawn(small: np.ndarray, missing: np.ndarray, seeds: list[int], on_step: Any) -> list[np.ndarray]:
-        return [np.where(missing[..., None], np.float32(v / 255), small) for v in (40, 190)]
+    def drawn(small: np.ndarray, missing: np.ndarray, seeds: range, on_step: Any) -> list[np.ndarray]:
+        out = [np.where(missing[..., None], np.float32(0.47), small) for _ in seeds]
+        for sample, colour in zip(out, (red, blue), strict=True):
+            sample[9:12, 6:11] = np.float32(colour) / 255
+        return out
 
-    monkeypatch.setattr(type(method), "_samples", lambda self, *given: drawn(*given))
-    dark, bright = (r.image[hole].mean() for r in loaded["repaint"].sample(picture, hole, 2))
-    assert dark < 60
-    assert bright > 170
+    redness = {}
+    for strength in (0.0, 1.0):
+        method = Inpainter("repaint", options={"weights": str(weights), "strength": strength})
+        monkeypatch.setattr(type(method._method), "_samples", lambda self, *given: drawn(*given))
+        found = [r.image[76:92, 52:84].astype(int) for r in method.sample(picture, hole, 2)]
+        redness[strength] = [(fill[..., 0] - fill[..., 2]).mean() for fill in found]
+    assert redness[1.0][0] > 80
+    assert redness[1.0][1] < -80
+    assert abs(redness[0.0][0] - redness[0.0][1]) < 80
 
 
 @both
