@@ -1,0 +1,78 @@
+/** Variants side by side: look at each on the picture, keep one. */
+
+import type { Actions } from "../editor/actions";
+import type { Editor } from "../editor/editor";
+import { cropUrl } from "../net/api";
+import type { WireBox } from "../net/types";
+import { button, h, replace } from "./dom";
+import { around } from "./steps";
+
+const SIZE = 320;
+
+export function offers(editor: Editor, actions: Actions): HTMLElement {
+  const cards = h("div", { class: "cards", role: "radiogroup", "aria-label": "Variants" });
+  const part = h("aside", { class: "offers", "aria-label": "Variants to choose from" }, [
+    cards,
+    h("div", { class: "row" }, [
+      h("p", { class: "help" }, ["Look at each on the picture; C shows it before."]),
+      button({ class: "quiet", key: "Esc", act: () => void actions.dropVariants() }, ["None of them"]),
+    ]),
+  ]);
+  part.hidden = true;
+  let built = "";
+  editor.on("offer", () => {
+    const { offer, project } = editor;
+    part.hidden = !offer;
+    if (!offer || !project) {
+      built = "";
+      return;
+    }
+    if (built !== offer.job) {
+      built = offer.job;
+      const hole = editor.hole.bounds();
+      const box: WireBox | undefined =
+        hole &&
+        around(
+          [hole.left, hole.top, hole.right - hole.left, hole.bottom - hole.top],
+          editor.picture.width,
+          editor.picture.height,
+        );
+      replace(
+        cards,
+        offer.variants.map((variant, index) => {
+          const card = button(
+            { class: "card", act: () => editor.setOffer({ ...editor.offer!, shown: index }) },
+            [
+              h("img", {
+                src: cropUrl(project.id, variant.version, SIZE, box),
+                alt: "",
+                width: 160,
+                height: 160,
+              }),
+              h("span", {}, [`${index + 1}`, h("small", {}, [` seed ${variant.seed}`])]),
+            ],
+          );
+          card.setAttribute("role", "radio");
+          card.setAttribute("aria-label", `Variant ${index + 1}, seed ${variant.seed}`);
+          card.setAttribute("aria-keyshortcuts", String(index + 1));
+          return card;
+        }),
+      );
+    }
+    [...cards.children].forEach((card, index) => {
+      card.setAttribute("aria-checked", String(index === offer.shown));
+    });
+  });
+  addEventListener("keydown", (event) => {
+    const { offer } = editor;
+    if (!offer || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : undefined;
+    const shown =
+      digit ?? (arrow ? (offer.shown + arrow + offer.variants.length) % offer.variants.length : undefined);
+    if (shown === undefined || shown >= offer.variants.length) return;
+    event.preventDefault();
+    editor.setOffer({ ...offer, shown });
+  });
+  return part;
+}
