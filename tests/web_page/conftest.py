@@ -50,6 +50,9 @@ class Page:
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self._hear(message.type, message.text))
         self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        # Listened to from the start: the browser takes a moment to hand its dialogs over.
+        self.choosers: list[Any] = []
+        self.page.on("filechooser", lambda chooser: self.choosers.append(chooser))
         self.width = self.height = 0
 
     def _hear(self, kind: str, words: str) -> None:
@@ -66,11 +69,18 @@ class Page:
             self.width, self.height = picture.size
         if self.page.url == "about:blank":
             self.goto()
-        with self.page.expect_file_chooser() as choosing:
-            self.page.keyboard.press("Control+o")
-        choosing.value.set_files(file)
+        self.choose(file, lambda: self.page.keyboard.press("Control+o"))
         self.until(f"document.querySelector('.filename').textContent === {file.name!r}")
         self.until("location.hash.startsWith('#project=')")
+
+    def choose(self, path: Path, act: Callable[[], None]) -> None:
+        """Do what opens a file dialog, and choose a file or folder in it."""
+        act()
+        end = time.monotonic() + 20
+        while not self.choosers:
+            assert time.monotonic() < end, "no file dialog was opened"
+            self.page.wait_for_timeout(20)
+        self.choosers.pop().set_files(path)
 
     def until(self, script: str, seconds: float = 40) -> None:
         """Wait for an expression to be true; Playwright's own way is forbidden by the page's security policy."""

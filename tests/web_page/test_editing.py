@@ -205,9 +205,7 @@ def test_a_mask_that_was_exported_can_be_imported(page: Any, blocks: Path, tmp_p
     name, mask = page.download(page.button("Export the mask as a file").click)
     (tmp_path / name).write_bytes(mask)
     page.page.keyboard.press("Delete")
-    with page.page.expect_file_chooser() as choosing:
-        page.button("Import a mask from a file").click()
-    choosing.value.set_files(tmp_path / name)
+    page.choose(tmp_path / name, page.button("Import a mask from a file").click)
     page.wait_marked(lambda count: count == marked)
 
 

@@ -50,9 +50,7 @@ def test_what_is_no_picture_is_refused_in_plain_words(page: Any, tmp_path: Path)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     page.goto()
-    with page.page.expect_file_chooser() as choosing:
-        page.button("Open a photo").click()
-    choosing.value.set_files(bad)
+    page.choose(bad, page.button("Open a photo").click)
     notice = page.page.get_by_role("alert")
     notice.wait_for()
     words = notice.text_content()
@@ -190,7 +188,7 @@ def test_the_server_may_ask_for_a_token(
     url, token = token_server
     page = editor(browser, url)
     page.page.goto(url)
-    field = page.page.get_by_label("Token")
+    field = page.page.get_by_role("textbox", name="Token")
     field.fill("wrong")
     page.button("Go on").click()
     page.until("document.querySelector('.wrong').textContent")

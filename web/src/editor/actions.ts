@@ -325,8 +325,12 @@ export class Actions {
 
   async markAgain(step: Step): Promise<void> {
     const { editor } = this;
-    const mask = await this.working("fetching the mask", () => api.stepMask(editor.project!.id, step.id));
-    if (mask) editor.edit("mask of a step", (hole) => paintWire(hole, mask), editor.hole);
+    const answer = await this.working("fetching the mask", () => api.stepMask(editor.project!.id, step.id));
+    const [now, then] = [editor.version, step.version ? editor.project?.versions[step.version] : undefined];
+    if (!answer || !now || !then) return;
+    // A later step may have made the canvas larger on the left or above.
+    const [dx, dy] = [now.origin[0] - then.origin[0], now.origin[1] - then.origin[1]];
+    editor.edit("mask of a step", (hole) => paintWire(hole, answer.mask, 1, dx, dy), editor.hole);
   }
 
   // --- masks that are found --------------------------------------------------------------------------------

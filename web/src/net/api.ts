@@ -104,7 +104,7 @@ export const deleteStep = (id: string, step: string) =>
   send<Project | Job>("DELETE", at(id, `/steps/${step}`), undefined);
 export const orderSteps = (id: string, order: readonly string[]) =>
   send<Project | Job>("PUT", at(id, "/steps"), { order });
-export const stepMask = (id: string, step: string) => get<WireMask>(at(id, `/steps/${step}/mask`));
+export const stepMask = (id: string, step: string) => get<MaskAnswer>(at(id, `/steps/${step}/mask`));
 
 export const detect = (id: string, what: string, sensitivity: number, signal: AbortSignal) =>
   send<MaskAnswer>("POST", at(id, "/detect"), { what: [what], sensitivity }, signal);
