@@ -10,6 +10,7 @@ they use other photos and other seeds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,26 +62,13 @@ class Plan:
 def damage(photo: Image, rng: np.random.Generator, plan: Plan | None = None) -> Damaged:
     """Return a photo with grain and damage, and where the damage is."""
     plan = plan or Plan()
-    height, width = photo.shape[:2]
-    parts = (height * width / 1e5) ** plan.area_power
     clean = np.clip(photo + _grain(rng, photo.shape, rng.uniform(*plan.grain)), 0, 1).astype(np.float32)
     image = clean.copy()
-    mostly_bright = rng.random() < 0.65  # a negative's dust prints bright, a print's own dirt is dark
     layers: dict[str, Image] = {}
-    for kind, count, draw in (
-        ("scratches", rng.poisson(parts * rng.uniform(*plan.scratches)), _scratch),
-        ("creases", rng.integers(plan.creases[0], plan.creases[1] + 1), _crease),
-        ("dust", rng.poisson(parts * rng.uniform(*plan.dust)), _speck),
-        ("hairs", rng.poisson(parts * rng.uniform(*plan.hairs)), _hair),
-    ):
-        before = image.copy()
-        for _ in range(count):
-            draw(image, rng, mostly_bright)
-        layers[kind] = _largest(image, before)
     before = image.copy()
-    for corner in rng.permutation(4)[: rng.integers(plan.corners[0], plan.corners[1] + 1)]:
-        _tear(image, rng, int(corner))
-    layers["torn"] = _largest(image, before)
+    for kind in _paint(image, rng, plan):
+        layers[kind] = _largest(image, before)
+        before = image.copy()
     np.clip(image, 0, 1, out=image)
     seen = {kind: layer > VISIBLE for kind, layer in layers.items()}
     torn = _closed(layers["torn"] > 0)
@@ -94,6 +82,55 @@ def damage(photo: Image, rng: np.random.Generator, plan: Plan | None = None) -> 
         torn=torn,
         touched=(changed > 0.5 / 255) | torn,
     )
+
+
+def veils(side: int, rng: np.random.Generator, plan: Plan) -> Image:
+    """Return damage without a photo, as what it does to any: photo ↦ through · photo + ink.
+
+    Returns
+    -------
+    (3, 4, side, side): scratches and creases, then dust, then torn corners; of each the ink (three channels)
+    and how much of the photo shows through.
+    """
+    out = []
+    image = _unveiled(side)
+    for kind in _paint(image, rng, plan):
+        if kind in ("creases", "hairs", "torn"):
+            out.append(image.transpose(2, 0, 1).copy())
+            image[:] = _unveiled(side)
+    return np.stack(out)
+
+
+def _unveiled(side: int) -> Image:
+    return np.dstack([np.zeros((side, side, 3), np.float32), np.ones((side, side), np.float32)])
+
+
+def _paint(image: Image, rng: np.random.Generator, plan: Plan) -> Iterator[str]:
+    """Paint one kind of damage after the other, and return its name each time.
+
+    The image has three channels, or a fourth for how much of it shows through.
+    """
+    height, width = image.shape[:2]
+    parts = (height * width / 1e5) ** plan.area_power
+    mostly_bright = rng.random() < 0.65  # a negative's dust prints bright, a print's own dirt is dark
+    for kind, count, draw in (
+        ("scratches", rng.poisson(parts * rng.uniform(*plan.scratches)), _scratch),
+        ("creases", rng.integers(plan.creases[0], plan.creases[1] + 1), _crease),
+        ("dust", rng.poisson(parts * rng.uniform(*plan.dust)), _speck),
+        ("hairs", rng.poisson(parts * rng.uniform(*plan.hairs)), _hair),
+    ):
+        for _ in range(count):
+            draw(image, rng, mostly_bright)
+        yield kind
+    for corner in rng.permutation(4)[: rng.integers(plan.corners[0], plan.corners[1] + 1)]:
+        _tear(image, rng, int(corner))
+    yield "torn"
+
+
+def _cover(part: Image, cover: Image, ink: Image) -> None:
+    """Lay ink over a part of an image; cover is (h, w, 1)."""
+    part[..., :3] += cover * (ink - part[..., :3])
+    part[..., 3:] *= 1 - cover
 
 
 def _largest(a: Image, b: Image) -> Image:
@@ -199,7 +236,7 @@ def _lay(
     cover *= np.clip(1 + rough * (noise - 0.3), 0, 1)
     cover[cover < 0.01] = 0
     ink = tone + rng.uniform(0, 0.03) * rng.standard_normal((*cover.shape, 1), dtype=np.float32)
-    part += cover[..., None] * (ink - part)
+    _cover(part, cover[..., None], ink)
 
 
 def _scratch(image: Image, rng: np.random.Generator, mostly_bright: bool) -> None:
@@ -267,7 +304,7 @@ def _crease(image: Image, rng: np.random.Generator, mostly_bright: bool) -> None
     ) * normal[1]
     reach, depth = rng.uniform(4, 14), rng.uniform(-0.06, 0.06)
     shade = depth * (away / reach) * np.exp(0.5 - 0.5 * (away / reach) ** 2)
-    image += shade[..., None].astype(np.float32) * min(1.0, VISIBLE / 0.06)  # felt more than seen
+    image[..., :3] += shade[..., None].astype(np.float32) * min(1.0, VISIBLE / 0.06)  # felt more than seen
     widths = np.clip(rng.uniform(1, 4) * (1 + 0.9 * _smooth(rng, len(path), len(path) / 4)), 0.4, 8)
     opacity = np.clip(rng.uniform(0.7, 1) * (1 + 0.5 * _smooth(rng, len(path), len(path) / 6)), 0, 1)
     opacity[_smooth(rng, len(path), len(path) / 10) > rng.uniform(0.3, 1.2)] = 0
@@ -295,7 +332,7 @@ def _tear(image: Image, rng: np.random.Generator, corner: int) -> None:
     for cover, tone in ((fibre, _tone(rng, True)), (canvas, ground.astype(np.float32))):
         soft = cv2.GaussianBlur(np.ascontiguousarray(cover).astype(np.float32) / 255, (0, 0), 0.6)[..., None]
         noise = 0.004 * rng.standard_normal((height, width, 1), dtype=np.float32)
-        image += soft * (tone + noise - image)
+        _cover(image, soft, tone + noise)
 
 
 def _closed(mask: NDArray[Any]) -> NDArray[np.bool_]:

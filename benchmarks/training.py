@@ -67,7 +67,7 @@ class _Counter(TorchDispatchMode):
 def measure(recipe: Recipe, folder: Path, seconds: float) -> tuple[float, float]:
     """Return photos a second and operations a photo, over whole steps: the fastest of them."""
     run = setup.prepare(recipe, folder)
-    samples = [run.samples(run.batch(step)) for step in range(2)]
+    samples = [run.samples(run.batches.get(*run.wanted(step))) for step in range(2)]
     with _Counter() as counter:
         _step(run, samples[0])
     best, start, steps = float("inf"), time.perf_counter(), 0

@@ -13,15 +13,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numba
+import numba.core.dispatcher
 
 from lacuna.threads import THREADS_VARIABLE, thread_count
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["THREADS_VARIABLE", "jit", "row_bands", "run_bands", "thread_count"]
+__all__ = ["THREADS_VARIABLE", "is_compiled", "jit", "row_bands", "run_bands", "thread_count"]
 
 _MAX_WORKERS = 256
 
@@ -60,6 +62,17 @@ def jit(function: F | None = None, *, cache: bool = True, **options: Any) -> Any
         return numba.njit(**options)(inner)
 
     return compile_ if function is None else compile_(function)
+
+
+def is_compiled(kernel: Callable[..., Any]) -> bool:
+    """Say whether a call starts at once: there is machine code for it in this process or on disk.
+
+    A guess: what lies on disk may be for another machine or for other types.
+    """
+    if not isinstance(kernel, numba.core.dispatcher.Dispatcher) or kernel.signatures:
+        return True
+    folder = kernel.stats.cache_path
+    return folder is not None and any(Path(folder).glob(f"*.{kernel.py_func.__name__}-*.nbi"))
 
 
 def row_bands(rows: int, size: int = 64) -> list[tuple[int, int]]:

@@ -61,20 +61,35 @@ def read(path: str | Path) -> Checkpoint:
     return Checkpoint(convert(state), config)
 
 
-def save(net: nn.Module, path: str | Path) -> None:
+def save(net: nn.Module, path: str | Path, more: Mapping[str, str] | None = None) -> None:
     """Write a network as safetensors, with the arguments that rebuild it in the header.
 
     Parameters
     ----------
     net : a network of `lacuna.nets`, which has a ``config``.
+    more : what else the header says; texts by names.
     """
-    Path(path).write_bytes(dump(net))
+    Path(path).write_bytes(dump(net, more))
 
 
-def dump(net: nn.Module) -> bytes:
-    """Return the bytes that `save` writes."""
+def dump(net: nn.Module, more: Mapping[str, str] | None = None) -> bytes:
+    """Return the bytes that `save` writes; ``more`` goes into the header too."""
     state = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    return to_bytes(state, {"lacuna.config": json.dumps(getattr(net, "config", {}))})
+    return encode(state, {"lacuna.config": json.dumps(getattr(net, "config", {})), **(more or {})})
+
+
+def encode(state: Mapping[str, Tensor], header: Mapping[str, str]) -> bytes:
+    """Return safetensors: the same bytes for the same tensors and texts.
+
+    The library writes several texts in an order that changes from call to call; here they are sorted.
+    """
+    data = to_bytes(dict(state), dict(header))
+    length = int.from_bytes(data[:8], "little")
+    told = json.loads(data[8 : 8 + length])
+    told["__metadata__"] = dict(sorted(told["__metadata__"].items()))
+    text = json.dumps(told, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:

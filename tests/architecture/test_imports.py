@@ -127,6 +127,7 @@ def test_torch_stays_in_its_places() -> None:
         "losses",
         "train/",
         "torch_io",
+        "devices.py",
         "methods/cnn/",
         "methods/diffusion/",
         "metrics/lpips_net.py",

@@ -20,8 +20,7 @@ from lacuna.inpainting import Inpainter, Result
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from lacuna import torch_io  # noqa: E402 - after torch was found
-from lacuna.methods.cnn import running  # noqa: E402
+from lacuna import devices, torch_io  # noqa: E402 - after torch was found
 from lacuna.nets.loading import NETS  # noqa: E402
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -338,7 +337,7 @@ def test_a_sketch_travels_with_the_picture(tmp_path: Path, make_picture: Make) -
 
 
 def test_without_torch_the_pip_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         errors.MissingDependencyError, match=r'torch and safetensors; pip install "lacuna\[torch\]"'
     ):
@@ -434,7 +433,7 @@ def test_torch_works_on_as_many_threads_as_lacuna(
     monkeypatch.setattr(type(method._method), "predict", watched)
     before = torch.get_num_threads()
     for count in (1, 3):
-        monkeypatch.setattr(running, "thread_count", lambda count=count: count)
+        monkeypatch.setattr(devices, "thread_count", lambda count=count: count)
         method(make_picture(20, 27), some_hole(20, 27))
         assert torch.get_num_threads() == before  # the program's own number is left alone
     assert seen == [1, 3]

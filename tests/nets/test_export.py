@@ -26,7 +26,7 @@ pytest.importorskip("onnxscript")
 NETS: dict[str, tuple[Callable[[], torch.nn.Module], tuple[int, int] | None]] = {
     "partial-conv": (lambda: PartialConvUNet(4, 4), None),
     "lama": (lambda: Lama(4, 1), None),
-    "guide": (lambda: GuideNet(8, 2), None),
+    "guide": (lambda: GuideNet(8, 2, attention=True), None),
     "contextual-attention": (lambda: DeepFillV1(4), None),
     "gated-conv": (lambda: DeepFillV2(8, sketch=True), (48, 64)),
     "pen-net": (lambda: PENNet(4), (64, 128)),

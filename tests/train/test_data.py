@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from lacuna.data import Batches, Cropping, Photos, ahead, open_source, random_holes, read_holes
+from lacuna.data import (
+    Batches,
+    Cropping,
+    Feed,
+    Photos,
+    Plan,
+    Wanted,
+    open_source,
+    random_holes,
+    read_holes,
+)
 from lacuna.data.source import Source
-from lacuna.errors import ImageError, MaskError
+from lacuna.errors import ImageError, MaskError, MethodError
 
 
 def batches(source: Source, *, seed: int = 5) -> Batches:
@@ -125,7 +138,6 @@ def test_all_broken(tmp_path: Path) -> None:
 
 
 def test_masks_of_a_folder(photos: Path, tmp_path: Path) -> None:
-    import cv2
 
     mask = np.zeros((16, 16), dtype=np.uint8)
     mask[:4, :6] = 255
@@ -137,13 +149,87 @@ def test_masks_of_a_folder(photos: Path, tmp_path: Path) -> None:
         hole(0, 0, 32)
 
 
-def test_working_ahead_hands_errors_over() -> None:
-    def make(number: int) -> int:
-        if number == 3:
-            raise ValueError("three")
-        return number
+def _plan(folder: Path, **other: object) -> Plan:
+    plan = Plan(
+        path=str(folder),
+        photos=(0, 6),
+        side=0,
+        memory=2**20,
+        masks="",
+        holes=(("wide", 1.0),),
+        share=(0.1, 0.5),
+        cropping=Cropping((0.5, 1.0), tint=0.2),
+        seed=3,
+    )
+    return dataclasses.replace(plan, **other)  # type: ignore[arg-type]
 
-    seen = []
-    with pytest.raises(ValueError, match="three"):
-        seen.extend(ahead(make, 1))
-    assert list(zip(ahead(make, 5), range(3), strict=False)) == [(5, 0), (6, 1), (7, 2)]
+
+def _wanted(step: int) -> Wanted:
+    return Wanted(4 * step, 4, 16)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_who_makes_a_batch_changes_nothing(photos: Path, workers: int) -> None:
+    batches = _plan(photos).open()
+    feed = Feed(batches, _plan(photos), workers)
+    try:
+        made = [batch for batch, _ in zip(feed.ahead(_wanted, 5), range(7), strict=False)]
+    finally:
+        feed.close()
+    for number, batch in enumerate(made, 5):
+        ours = batches.get(*_wanted(number))
+        np.testing.assert_array_equal(batch.photos, ours.photos)
+        np.testing.assert_array_equal(batch.holes, ours.holes)
+
+
+def test_workers_tell_of_broken_photos(photos: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    (folder / "01.png").write_bytes(b"no picture")
+    told = []
+    plan = _plan(folder, photos=(0, 3))
+    batches = plan.open(lambda name, _: told.append(name))
+    feed = Feed(batches, plan, 1)
+    try:
+        next(feed.ahead(_wanted, 0))
+    finally:
+        feed.close()
+    assert told == ["01.png"]
+    assert list(batches.photos.broken) == ["01.png"]
+
+
+def test_errors_of_makers_reach_the_caller(photos: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    cv2.imwrite(str(masks / "m.png"), np.full((32, 32), 255, np.uint8))
+    for workers in (0, 1):
+        plan = _plan(photos, masks=str(masks))
+        feed = Feed(plan.open(), plan, workers)
+        try:
+            with pytest.raises(MaskError, match="32x32; samples are 16x16"):
+                next(feed.ahead(_wanted, 0))
+        finally:
+            feed.close()
+
+
+def test_a_killed_maker_is_told_and_not_waited_for(photos: Path) -> None:
+    plan = _plan(photos)
+    feed = Feed(plan.open(), plan, 1)
+    made = feed.ahead(_wanted, 0)
+    try:
+        next(made)
+        for process in list(feed._pool._processes.values()):  # type: ignore[attr-defined]
+            process.kill()
+        with pytest.raises(MethodError, match=r"fewer run\.workers"):
+            list(made)
+    finally:
+        feed.close()
+
+
+def test_tint_changes_colours_and_nothing_else(photos: Path) -> None:
+    plain = _plan(photos, cropping=Cropping((1.0, 1.0), flip=False)).open().get(*_wanted(0))
+    tinted = _plan(photos, cropping=Cropping((1.0, 1.0), flip=False, tint=0.3)).open().get(*_wanted(0))
+    np.testing.assert_array_equal(plain.holes, tinted.holes)
+    assert not np.array_equal(plain.photos, tinted.photos)
+    for before, after in zip(plain.photos, tinted.photos, strict=True):
+        order = np.argsort(before[..., 0], axis=None, kind="stable")
+        assert (np.diff(after[..., 0].ravel()[order].astype(int)) >= 0).all()  # a curve that never falls

@@ -119,7 +119,7 @@ def test_what_a_run_leaves(tiny: Any, tmp_path: Path) -> None:
     recipe, state = checkpoint.read_state(done.checkpoint)
     assert recipe == tiny(data__holdout=3)
     assert state["progress"]["samples"] == 8
-    assert state["nets"]["net"] == {"width": 4, "blocks": 1}
+    assert state["nets"]["net"] == {"width": 4, "blocks": 1, "attention": False}
     assert (tmp_path / "run" / "sheets" / "000000004.png").is_file()
     (curve,) = events(tmp_path / "run", "validation")
     assert 0 < curve["hole_l1"] < 1
@@ -328,6 +328,7 @@ SMALL = [p.stem for p in recipes._SHIPPED[0].glob("*-small.toml")]
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_small_recipes_take_a_step(name: str, photos: Path, tmp_path: Path) -> None:
     settings = ["data.batch=2", f"data.path={photos}", "run.budget=4", "data.memory=10", "run.device=cpu"]
+    settings += ["data.holdout=2", "diffusion.preview=1"]
     shrunk = recipes.read(recipes.find(name), settings)
     done = train(shrunk, tmp_path / "run")
     assert done.steps == 2

@@ -8,14 +8,14 @@ import torch
 from lacuna.errors import ConfigError, WeightsNotFoundError
 from lacuna.train import recipe as recipes
 from lacuna.train.budget import Budget
-from lacuna.train.tasks import Inpainting, task_of
+from lacuna.train.tasks import task_of
 
 SHIPPED = sorted(path.stem for folder in recipes._SHIPPED for path in folder.glob("*.toml"))
 PAPERS = {"context-encoder", "partial-conv", "contextual-attention", "gated-conv", "pen-net", "lama"}
 
 
 def test_one_recipe_for_each_paper_and_a_small_one() -> None:
-    assert set(SHIPPED) == PAPERS | {f"{name}-small" for name in PAPERS} | {"guide"}
+    assert set(SHIPPED) == PAPERS | {f"{name}-small" for name in PAPERS} | {"guide", "ddpm-small"}
     with pytest.raises(ConfigError, match="there is no recipe 'lamma'; shipped: context-encoder, "):
         recipes.find("lamma")
 
@@ -25,7 +25,7 @@ def test_shipped_recipes_make_their_nets(name: str) -> None:
     recipe = recipes.read(recipes.find(name), ["losses.perceptual=0", "losses.style=0"])
     assert recipe.about
     with torch.device("meta"):  # shapes only: the papers' nets are large
-        task = Inpainting(recipe)
+        task = task_of(recipe)
     assert set(task.nets) == ({"net", "critic"} if recipe.critic.kind else {"net"})
     assert recipes.parse(recipes.as_dict(recipe)) == recipe
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,3 +157,23 @@ def test_another_system_error_stays_one() -> None:
 
     with pytest.raises(SystemError, match="something else"):
         run_bands(kernel, [(0, 1), (1, 2)], threads=1)
+
+
+def test_whether_a_call_has_to_wait_for_the_compiler(tmp_path: Path) -> None:
+    script = """
+from lacuna.exemplar import kernels
+from lacuna.jit import is_compiled
+import numpy as np
+print(is_compiled(kernels._hash))
+kernels._hash(np.uint64(1), np.uint64(2))
+print(is_compiled(kernels._hash), is_compiled(len))
+"""
+
+    def told(folder: Path) -> list[str]:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    assert told(tmp_path) == ["False", "True", "True"]
+    assert told(tmp_path) == ["True", "True", "True"]

@@ -9,20 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import httpx
 import numpy as np
 import pytest
-
-httpx = pytest.importorskip("httpx")
-pytest.importorskip("fastapi")
 
 from lacuna.web.service import Service
 from lacuna.web.serving import Server
 from lacuna.web.settings import MEBI, Settings
-
-SLOW = {"method": "patchmatch", "options": {"iterations": 100, "fine_iterations": 100}}
-"""A fill that takes several seconds on a picture of 600 pixels."""
 
 
 @dataclass
@@ -32,7 +27,13 @@ class Running:
     url: str
     settings: Settings
     service: Service
-    http: Any
+    http: httpx.Client
+
+    box: ClassVar = {"left": 50, "top": 40, "width": 20, "height": 16, "counts": [0, 320]}
+    """The mask of the small photo as runs."""
+    large_box: ClassVar = {"left": 100, "top": 100, "width": 300, "height": 300, "counts": [0, 90_000]}
+    slow: ClassVar = {"method": "patchmatch", "options": {"iterations": 100, "fine_iterations": 100}}
+    """A fill that takes many seconds in the large photo."""
 
     def ok(self, answer: Any, *statuses: int) -> Any:
         """Return an answer that is no error."""
@@ -57,9 +58,9 @@ class Running:
         return job["result"]
 
     def begun(self, answer: Any) -> dict[str, Any]:
-        """Wait until a job runs."""
+        """Wait until a worker says that it is at a job."""
         job = self.ok(answer, 202).json()
-        while job["state"] == "waiting":
+        while job["state"] == "waiting" or (job["state"] == "running" and not job["words"]):
             time.sleep(0.01)
             job = self.http.get(f"/jobs/{job['id']}").json()
         assert job["state"] == "running"
@@ -108,8 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def _service(server: Server) -> Service:
     app: Any = server.config.app
-    service: Service = app.state.service
-    return service
+    return app.state.service
 
 
 @pytest.fixture(scope="session")
@@ -148,18 +148,11 @@ def mask(as_file: Callable[..., bytes]) -> bytes:
     return as_file(hole)
 
 
-BOX = {"left": 50, "top": 40, "width": 20, "height": 16, "counts": [0, 320]}
-"""The same as runs."""
-
-
 @pytest.fixture(scope="session")
 def large(as_file: Callable[..., bytes]) -> bytes:
     """Return a photo on which the slow fill takes several seconds."""
     grain = np.random.default_rng(1).integers(0, 256, (600, 600, 3))
     return as_file(grain.astype(np.uint8))
-
-
-LARGE_BOX = {"left": 100, "top": 100, "width": 300, "height": 300, "counts": [0, 90_000]}
 
 
 @pytest.fixture(scope="session")

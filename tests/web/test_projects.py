@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,6 @@ import pytest
 from PIL import Image
 
 from lacuna.web.project import Project
-
-from .conftest import BOX, Running
 
 
 def decoded(answer: Any) -> np.ndarray:
@@ -28,7 +28,7 @@ def files(picture: np.ndarray, as_file: Callable[..., bytes]) -> dict[str, bytes
     exif[0x0112], exif[0x010F] = 6, "Camera"
     return {
         "a.png": as_file(picture, dpi=(300, 300)),
-        "grey16.png": as_file((picture[..., 0].astype(np.uint16) * 257)),
+        "grey16.png": as_file(picture[..., 0].astype(np.uint16) * 257),
         "turned.jpg": as_file(picture, "JPEG", quality=90, exif=exif),
         "b.webp": as_file(picture, "WEBP", lossless=True),
         "c.tif": as_file(picture, "TIFF", compression="tiff_lzw"),
@@ -38,7 +38,7 @@ def files(picture: np.ndarray, as_file: Callable[..., bytes]) -> dict[str, bytes
 
 @pytest.mark.parametrize("name", ["a.png", "grey16.png", "turned.jpg", "b.webp", "c.tif", "alpha.png"])
 def test_a_download_is_byte_for_byte_what_the_command_writes(
-    running: Running,
+    running: Any,
     picture: np.ndarray,
     as_file: Callable[..., bytes],
     command: Callable[..., None],
@@ -54,7 +54,7 @@ def test_a_download_is_byte_for_byte_what_the_command_writes(
     hole = np.zeros((height, width), dtype=np.uint8)
     hole[40:56, 50:70] = 255
     drawn.write_bytes(as_file(hole))
-    running.done(running.fill(project["id"], BOX))
+    running.done(running.fill(project["id"], running.box))
     answer = running.ok(running.http.get(f"/projects/{project['id']}/download"))
     command("inpaint", source, "-m", drawn, "-o", target)
     assert answer.content == target.read_bytes()
@@ -63,7 +63,7 @@ def test_a_download_is_byte_for_byte_what_the_command_writes(
     assert isinstance(json.loads(unquote(answer.headers["lacuna-notes"])), list)
 
 
-def test_a_fill_becomes_a_step_and_changes_no_known_pixel(running: Running, photo: bytes, mask: bytes) -> None:
+def test_a_fill_becomes_a_step_and_changes_no_known_pixel(running: Any, photo: bytes, mask: bytes) -> None:
     opened = running.open(photo)
     assert opened["photo"]["format"] == "PNG"
     assert opened["photo"]["depth"] == "8-bit"
@@ -86,7 +86,7 @@ def test_a_fill_becomes_a_step_and_changes_no_known_pixel(running: Running, phot
     assert told["versions"][told["current"]]["parent"] == told["original"]
 
 
-def test_tiles_show_the_picture(running: Running, photo: bytes, picture: np.ndarray) -> None:
+def test_tiles_show_the_picture(running: Any, photo: bytes, picture: np.ndarray) -> None:
     project = running.open(photo)
     key = project["current"]
     answer = running.ok(running.http.get(f"/projects/{project['id']}/tiles/{key}/0/0/0"))
@@ -95,7 +95,7 @@ def test_tiles_show_the_picture(running: Running, photo: bytes, picture: np.ndar
     np.testing.assert_array_equal(decoded(answer), picture)
     current = running.http.get(f"/projects/{project['id']}/tiles/current/0/0/0")
     assert current.headers["cache-control"] == "no-store"
-    running.done(running.fill(project["id"], BOX, method="biharmonic"))
+    running.done(running.fill(project["id"], running.box, method="biharmonic"))
     after = decoded(running.http.get(f"/projects/{project['id']}/tiles/current/0/0/0"))
     hole = np.zeros(picture.shape[:2], dtype=bool)
     hole[40:56, 50:70] = True
@@ -108,14 +108,14 @@ def test_tiles_show_the_picture(running: Running, photo: bytes, picture: np.ndar
 @pytest.mark.parametrize(
     "place", ["original/1/0/0", "original/0/1/0", "original/0/-1/0", "original/-1/0/0", "f" * 24 + "/0/0/0"]
 )
-def test_there_is_no_tile_outside_of_the_picture(running: Running, photo: bytes, place: str) -> None:
+def test_there_is_no_tile_outside_of_the_picture(running: Any, photo: bytes, place: str) -> None:
     project = running.open(photo)
     answer = running.http.get(f"/projects/{project['id']}/tiles/{place}")
     assert answer.status_code == 404
     assert answer.json()["code"] == "NotFoundError"
 
 
-def test_a_crop_is_reduced_to_its_size(running: Running, photo: bytes) -> None:
+def test_a_crop_is_reduced_to_its_size(running: Any, photo: bytes) -> None:
     project = running.open(photo)
     base = f"/projects/{project['id']}/crop/original"
     assert decoded(running.ok(running.http.get(base, params={"size": 32}))).shape == (24, 32, 3)
@@ -125,9 +125,9 @@ def test_a_crop_is_reduced_to_its_size(running: Running, photo: bytes) -> None:
         assert running.http.get(base, params={"box": box}).status_code == 422
 
 
-def test_one_of_several_variants_becomes_the_step(running: Running, photo: bytes) -> None:
+def test_one_of_several_variants_becomes_the_step(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
-    job = running.ended(running.fill(project, BOX, method="patchmatch", variants=3, seed=5))
+    job = running.ended(running.fill(project, running.box, method="patchmatch", variants=3, seed=5))
     variants = job["result"]["variants"]
     assert [one["seed"] for one in variants] == [5, 6, 7]
     assert len({one["version"] for one in variants}) == 3
@@ -145,29 +145,33 @@ def test_one_of_several_variants_becomes_the_step(running: Running, photo: bytes
     assert running.http.post(f"{base}/choose", json={"variant": 1}).status_code == 404
 
 
-def test_variants_can_be_dropped_and_a_sure_method_has_none(running: Running, photo: bytes) -> None:
+def test_variants_can_be_dropped_and_a_sure_method_has_none(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
-    job = running.ended(running.fill(project, BOX, method="patchmatch", variants=2))
+    job = running.ended(running.fill(project, running.box, method="patchmatch", variants=2))
     running.ok(running.http.delete(f"/projects/{project}/fills/{job['id']}"), 204)
     assert running.project(project)["offers"] == {}
     assert running.http.delete(f"/projects/{project}/fills/{job['id']}").status_code == 404
-    failed = running.ended(running.fill(project, BOX, method="telea", variants=2))
+    failed = running.ended(running.fill(project, running.box, method="telea", variants=2))
     assert failed["problem"]["code"] == "OptionError"
-    assert running.fill(project, BOX, variants=9).status_code == 413
+    assert running.fill(project, running.box, variants=9).status_code == 413
 
 
-def test_switching_a_step_off_and_on_leads_back_to_the_same_picture(running: Running, photo: bytes) -> None:
+def test_switching_a_step_off_and_on_leads_back_to_the_same_picture(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
     second = {"left": 10, "top": 10, "width": 8, "height": 8, "counts": [0, 64]}
-    running.done(running.fill(project, BOX, method="telea"))
+    running.done(running.fill(project, running.box, method="telea"))
     running.done(running.fill(project, second, method="telea"))
     before = running.project(project)
     first, last = (step["id"] for step in before["steps"])
-    off = running.ok(running.http.patch(f"/projects/{project}/steps/{last}", json={"enabled": False}), 200).json()
+    off = running.ok(
+        running.http.patch(f"/projects/{project}/steps/{last}", json={"enabled": False}), 200
+    ).json()
     assert off["current"] == before["steps"][0]["version"]
     assert off["steps"][1]["version"] is None
     assert off["steps"][1]["missing"] == 64
-    on = running.ok(running.http.patch(f"/projects/{project}/steps/{last}", json={"enabled": True}), 200).json()
+    on = running.ok(
+        running.http.patch(f"/projects/{project}/steps/{last}", json={"enabled": True}), 200
+    ).json()
     assert on["current"] == before["current"]
     # Without the first step the second one has to be taken again; afterwards it is known.
     running.done(running.http.patch(f"/projects/{project}/steps/{first}", json={"enabled": False}))
@@ -177,10 +181,10 @@ def test_switching_a_step_off_and_on_leads_back_to_the_same_picture(running: Run
     assert back.json()["current"] == before["current"]
 
 
-def test_steps_can_be_reordered_changed_and_deleted(running: Running, photo: bytes) -> None:
+def test_steps_can_be_reordered_changed_and_deleted(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
     second = {"left": 60, "top": 45, "width": 30, "height": 8, "counts": [0, 240]}
-    for runs in (BOX, second):
+    for runs in (running.box, second):
         running.done(running.fill(project, runs, method="telea"))
     before = running.project(project)
     first, last = (step["id"] for step in before["steps"])
@@ -198,9 +202,9 @@ def test_steps_can_be_reordered_changed_and_deleted(running: Running, photo: byt
         assert answer.status_code in (404, 422)
 
 
-def test_a_replay_that_fails_is_rolled_back(running: Running, photo: bytes) -> None:
+def test_a_replay_that_fails_is_rolled_back(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
-    running.done(running.fill(project, BOX, method="telea"))
+    running.done(running.fill(project, running.box, method="telea"))
     before = running.project(project)
     step = before["steps"][0]["id"]
     answer = running.http.patch(f"/projects/{project}/steps/{step}", json={"options": {"radius": 1000}})
@@ -210,19 +214,25 @@ def test_a_replay_that_fails_is_rolled_back(running: Running, photo: bytes) -> N
     assert after["current"] == before["current"]
 
 
-def test_a_mask_can_be_asked_for_again(running: Running, photo: bytes) -> None:
+def test_a_mask_can_be_asked_for_again(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
-    running.done(running.fill(project, BOX, dilate=2))
+    running.done(running.fill(project, running.box, dilate=2))
     step = running.project(project)["steps"][0]["id"]
     told = running.ok(running.http.get(f"/projects/{project}/steps/{step}/mask")).json()
     assert told["missing"] > 320
     assert told["mask"]["left"] == 48
-    drawn = decoded(running.ok(running.http.get(f"/projects/{project}/steps/{step}/mask", params={"as": "png"})))
+    drawn = decoded(
+        running.ok(running.http.get(f"/projects/{project}/steps/{step}/mask", params={"as": "png"}))
+    )
     assert int((drawn > 0).sum()) == told["missing"]
 
 
 def test_outpainting_gives_what_the_command_gives(
-    running: Running, picture: np.ndarray, as_file: Callable[..., bytes], command: Callable[..., None], tmp_path: Path
+    running: Any,
+    picture: np.ndarray,
+    as_file: Callable[..., bytes],
+    command: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     data = as_file(picture, "JPEG", quality=90)
     (tmp_path / "a.jpg").write_bytes(data)
@@ -241,7 +251,7 @@ def test_outpainting_gives_what_the_command_gives(
     assert running.http.get(f"/projects/{project}/download").content == (tmp_path / "out.jpg").read_bytes()
 
 
-def test_nothing_to_add_is_an_error_with_its_words(running: Running, photo: bytes) -> None:
+def test_nothing_to_add_is_an_error_with_its_words(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
     job = running.ended(running.http.post(f"/projects/{project}/outpaint", json={}))
     assert job["state"] == "failed"
@@ -253,7 +263,7 @@ def test_nothing_to_add_is_an_error_with_its_words(running: Running, photo: byte
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_fills_before_and_after_an_outpainting_are_in_the_file(
-    running: Running,
+    running: Any,
     picture: np.ndarray,
     as_file: Callable[..., bytes],
     command: Callable[..., None],
@@ -262,7 +272,7 @@ def test_fills_before_and_after_an_outpainting_are_in_the_file(
 ) -> None:
     data = as_file(picture, format, **({"quality": 95} if format == "JPEG" else {}))
     project = running.open(data, f"a.{format.lower()}")["id"]
-    running.done(running.fill(project, BOX, method="telea"))
+    running.done(running.fill(project, running.box, method="telea"))
     running.done(running.http.post(f"/projects/{project}/outpaint", json={"left": 16, "top": 16}))
     inside = {"left": 116, "top": 56, "width": 10, "height": 10, "counts": [0, 100]}
     running.done(running.fill(project, inside, method="telea"))
@@ -288,15 +298,15 @@ def test_fills_before_and_after_an_outpainting_are_in_the_file(
     assert smaller["steps"][1]["box"] == [100, 40, 10, 10]
 
 
-def test_a_project_file_opens_again_as_the_same_project(running: Running, photo: bytes) -> None:
-    project = running.open(photo, "Ein Foto.png")["id"]
-    running.done(running.fill(project, BOX, method="telea"))
+def test_a_project_file_opens_again_as_the_same_project(running: Any, photo: bytes) -> None:
+    project = running.open(photo, "Un dessin.png")["id"]
+    running.done(running.fill(project, running.box, method="telea"))
     packed = running.ok(running.http.get(f"/projects/{project}/file"))
-    assert packed.headers["content-disposition"] == 'attachment; filename="Ein Foto.lacuna"'
+    assert packed.headers["content-disposition"] == 'attachment; filename="Un dessin.lacuna"'
     result = running.done(running.http.post("/projects/import", files={"file": packed.content}))
     assert result["project"] != project
     old, new = running.project(project), running.project(result["project"])
-    assert new["name"] == "Ein Foto.png"
+    assert new["name"] == "Un dessin.png"
     assert new["current"] == old["current"]
     assert [step["id"] for step in new["steps"]] == [step["id"] for step in old["steps"]]
     running.ok(running.http.get(f"/projects/{result['project']}/tiles/current/0/0/0"))
@@ -304,18 +314,18 @@ def test_a_project_file_opens_again_as_the_same_project(running: Running, photo:
     assert again == packed.content
 
 
-def test_nothing_is_lost_when_the_server_starts_again(running: Running, photo: bytes) -> None:
+def test_nothing_is_lost_when_the_server_starts_again(running: Any, photo: bytes) -> None:
     opened = running.open(photo)["id"]
-    running.done(running.fill(opened, BOX))
+    running.done(running.fill(opened, running.box))
     folder = running.service.store.find("projects", opened)
     told, read = running.project(opened), Project.load(folder).described(1.0)
     for name in ("current", "steps", "versions", "revision", "changed_known"):
         assert read[name] == told[name]
 
 
-def test_another_format_and_quality_can_be_had(running: Running, photo: bytes) -> None:
+def test_another_format_and_quality_can_be_had(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
-    running.done(running.fill(project, BOX))
+    running.done(running.fill(project, running.box))
     facts = running.ok(
         running.http.get(f"/projects/{project}/download/facts", params={"format": "JPEG", "quality": 80})
     ).json()
@@ -329,7 +339,9 @@ def test_another_format_and_quality_can_be_had(running: Running, photo: bytes) -
     assert lossless.json()["code"] == "OptionError"
 
 
-def test_help_with_masks(running: Running, picture: np.ndarray, as_file: Callable[..., bytes], mask: bytes) -> None:
+def test_help_with_masks(
+    running: Any, picture: np.ndarray, as_file: Callable[..., bytes], mask: bytes
+) -> None:
     spotted = picture.copy()
     spotted[20:50, 30:70] = (250, 250, 10)
     project = running.open(as_file(spotted))["id"]
@@ -345,11 +357,13 @@ def test_help_with_masks(running: Running, picture: np.ndarray, as_file: Callabl
     warned = running.http.post(f"/projects/{project}/check", data={"mask_rle": json.dumps(full)}).json()
     assert warned["findings"][0]["code"] == "full"
     read = running.ok(running.http.post(f"/projects/{project}/mask", files={"mask": mask})).json()
-    assert read["mask"] == BOX
-    inverted = running.http.post(f"/projects/{project}/mask", files={"mask": mask}, data={"invert": "true"}).json()
+    assert read["mask"] == running.box
+    inverted = running.http.post(
+        f"/projects/{project}/mask", files={"mask": mask}, data={"invert": "true"}
+    ).json()
     assert inverted["missing"] == 96 * 128 - 320
     written = running.ok(
-        running.http.post(f"/projects/{project}/mask.png", data={"mask_rle": json.dumps(BOX)})
+        running.http.post(f"/projects/{project}/mask.png", data={"mask_rle": json.dumps(running.box)})
     )
     assert int((decoded(written) > 0).sum()) == 320
 
@@ -369,7 +383,7 @@ def test_help_with_masks(running: Running, picture: np.ndarray, as_file: Callabl
     ],
 )
 def test_help_says_what_is_wrong(
-    running: Running, photo: bytes, route: str, body: dict[str, Any], code: str
+    running: Any, photo: bytes, route: str, body: dict[str, Any], code: str
 ) -> None:
     project = running.open(photo)["id"]
     answer = running.http.post(f"/projects/{project}/{route}", json=body)
@@ -380,19 +394,19 @@ def test_help_says_what_is_wrong(
     assert told["detail"]
 
 
-def test_only_one_job_changes_a_picture_at_a_time(running: Running, large: bytes) -> None:
-    from .conftest import LARGE_BOX, SLOW
-
+def test_only_one_job_changes_a_picture_at_a_time(running: Any, large: bytes) -> None:
     project = running.open(large)["id"]
-    job = running.begun(running.fill(project, LARGE_BOX, **SLOW))
+    job = running.begun(running.fill(project, running.large_box, **running.slow))
     assert running.project(project)["pending"] == {"job": job["id"]}
-    busy = running.fill(project, LARGE_BOX)
+    busy = running.fill(project, running.large_box)
     assert busy.status_code == 409
     assert busy.json()["code"] == "ConflictError"
     assert running.http.put(f"/projects/{project}/steps", json={"order": []}).status_code == 409
     # What does not change the picture goes on meanwhile.
     running.ok(running.http.get(f"/projects/{project}/tiles/current/0/0/0"))
-    running.ok(running.http.post(f"/projects/{project}/check", data={"mask_rle": json.dumps(LARGE_BOX)}))
+    running.ok(
+        running.http.post(f"/projects/{project}/check", data={"mask_rle": json.dumps(running.large_box)})
+    )
     ended = running.ok(running.http.delete(f"/jobs/{job['id']}")).json()
     assert ended["state"] == "cancelled"
     told = running.project(project)
@@ -400,7 +414,7 @@ def test_only_one_job_changes_a_picture_at_a_time(running: Running, large: bytes
     assert told["steps"] == []
 
 
-def test_a_deleted_project_is_gone(running: Running, photo: bytes) -> None:
+def test_a_deleted_project_is_gone(running: Any, photo: bytes) -> None:
     project = running.open(photo)["id"]
     folder = running.service.store.find("projects", project)
     running.ok(running.http.delete(f"/projects/{project}"), 204)
@@ -408,3 +422,26 @@ def test_a_deleted_project_is_gone(running: Running, photo: bytes) -> None:
     for path in ("", "/download", "/tiles/original/0/0/0"):
         assert running.http.get(f"/projects/{project}{path}").status_code == 404
     assert running.http.delete(f"/projects/{project}").status_code == 404
+
+
+def test_a_project_can_be_deleted_while_it_is_being_filled(running: Any, large: bytes) -> None:
+    project = running.open(large)["id"]
+    folder = running.service.store.find("projects", project)
+    job = running.begun(running.fill(project, running.large_box, **running.slow))
+    running.ok(running.http.delete(f"/projects/{project}"), 204)
+    until = time.monotonic() + 10
+    while running.http.get(f"/jobs/{job['id']}").json()["state"] == "running" or folder.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert running.http.get(f"/projects/{project}").status_code == 404
+
+
+def test_states_that_were_lost_are_computed_again(running: Any, photo: bytes) -> None:
+    project = running.open(photo)["id"]
+    running.done(running.fill(project, running.box, method="telea"))
+    before = running.http.get(f"/projects/{project}/download").content
+    folder = running.service.store.find("projects", project)
+    key = running.project(project)["current"]
+    shutil.rmtree(folder / "states" / key)
+    shutil.rmtree(folder / "downloads")
+    assert running.ok(running.http.get(f"/projects/{project}/download")).content == before

@@ -1,4 +1,4 @@
-"""``lacuna export``: from a checkpoint to an ONNX file that runs without torch."""
+"""``lacuna export``: from a checkpoint to an ONNX file that runs without torch, or to weights alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def export(
             metavar="CHECKPOINT", help="A run's folder, one of its checkpoints, or a weights file."
         ),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="An .onnx file.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="An .onnx or a .safetensors file.")
+    ],
     size: Annotated[
         str | None,
         typer.Option(
@@ -33,12 +35,15 @@ def export(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Write a trained net as ONNX. It is compared with the net before it is kept."""
+    """Write a trained net as ONNX, compared with the net before it is kept; or its weights as safetensors."""
     from lacuna.image.delivery import check_target
+
+    check_target(Path(output), None, overwrite=overwrite)
+    if Path(output).suffix == ".safetensors":
+        return _weights_alone(checkpoint, output, half=half, latest=latest, as_json=as_json, quiet=quiet)
     from lacuna.nets.export import export_onnx
     from lacuna.nets.loading import load
 
-    check_target(Path(output), None, overwrite=overwrite)
     kind, net = load(_weights(checkpoint, latest=latest))
     done = export_onnx(net, output, size=_size(size), half=half)
     taken = f"{done.size[1]}x{done.size[0]}" if done.size else f"multiples of {done.multiple}"
@@ -61,6 +66,19 @@ def export(
             f"within {done.error:.1e} of the net",
             quiet=quiet,
         )
+    return 0
+
+
+def _weights_alone(
+    checkpoint: str, output: str, *, half: bool, latest: bool, as_json: bool, quiet: bool
+) -> int:
+    from lacuna.train.packing import pack
+
+    size = pack(_weights(checkpoint, latest=latest), Path(output), half=half)
+    if as_json:
+        render.emit({"path": output, "bytes": size})
+    else:
+        render.say(f"wrote {output}: {size / 1e6:.1f} MB", quiet=quiet)
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -144,7 +145,8 @@ def web(
 
     def ready(running: Settings) -> None:
         parts = [f"project={project}"] if project else []
-        parts += [f"token={running.token}"] if running.token else []
+        # A log may be read by many: only a terminal is told the token.
+        parts += [f"token={quote(running.token)}"] if running.token and sys.stderr.isatty() else []
         address = running.address + (f"/#{'&'.join(parts)}" if parts else "/")
         render.say(f"Lacuna is at {address}", style="bold", quiet=quiet)
         render.say("Ctrl-C ends it; projects are kept", indent=2, quiet=quiet)

@@ -78,8 +78,8 @@ def _use(entry: Entry) -> str:
 
 def _add_checkpoint(name: str, path: Path) -> Entry:
     from lacuna import weights
+    from lacuna.devices import missing
     from lacuna.errors import MissingDependencyError
-    from lacuna.methods.cnn.running import missing
 
     reason = missing()
     if reason is not None:

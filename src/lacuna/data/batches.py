@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +39,12 @@ class Cropping:
     ----------
     crop : (low, high], share of the photo's shorter side that the crop's side takes; above 1 never.
     flip : mirror every second sample.
+    tint : how far each colour's gain and gamma may be from 1, up to 1; and 0 leaves colours alone.
     """
 
     crop: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
+    tint: float = 0.0
 
 
 HoleOf = Callable[[int, int, int], NDArray[np.bool_]]
@@ -178,39 +178,16 @@ class Batches:
             crop = np.asarray(cv2.resize(crop, (side, side), interpolation=how), dtype=np.uint8)
         if self.cropping.flip and mirror < 0.5:
             crop = crop[:, ::-1]
-        return np.ascontiguousarray(crop)
+        crop = np.ascontiguousarray(crop)
+        return self._tinted(crop, index) if self.cropping.tint else crop
 
+    def _tinted(self, crop: Photo, index: int) -> Photo:
+        """Change brightness, contrast and white balance, as another light and camera would."""
+        import cv2
 
-def ahead(make: Callable[[int], Any], start: int, depth: int = 2) -> Generator[Any, None, None]:
-    """Yield make(start), make(start + 1), …, made by a thread while the caller works."""
-    made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def work() -> None:
-        number = start
-        while not stop.is_set():
-            try:
-                item: tuple[Any, BaseException | None] = make(number), None
-            except BaseException as error:  # handed to the caller's thread
-                item = None, error
-            while not stop.is_set():
-                try:
-                    made.put(item, timeout=0.1)
-                    break
-                except queue.Full:
-                    continue
-            if item[1] is not None:
-                return
-            number += 1
-
-    thread = threading.Thread(target=work, daemon=True, name="lacuna-data")
-    thread.start()
-    try:
-        while True:
-            value, error = made.get()
-            if error is not None:
-                raise error
-            yield value
-    finally:
-        stop.set()
-        thread.join()
+        draws = np.array([2 * uniform(self.seed, index, 14 + i) - 1 for i in range(5)])
+        common, gamma, own = draws[0], draws[1], draws[2:]
+        gains = (1 + self.cropping.tint) ** (common + 0.4 * own)  # (3,)
+        values = (np.arange(256)[:, None] / 255) ** ((1 + self.cropping.tint) ** gamma) * gains
+        table = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)  # (256, 3)
+        return np.asarray(cv2.LUT(crop, table[None]), dtype=np.uint8)

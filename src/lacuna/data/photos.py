@@ -58,14 +58,22 @@ class Photos:
         try:
             photo = decode(self.source.read(name), self.side)
         except (LacunaError, OSError) as error:
-            self._tell(name, str(error))
+            self.tell(name, str(error))
             return None
         with self._lock:
             if photo.nbytes <= self._left and index not in self._kept:
                 self._kept[index], self._left = photo, self._left - photo.nbytes
         return photo
 
-    def _tell(self, name: str, why: str) -> None:
+    def tell(self, name: str, why: str) -> None:
+        """Leave out a picture that cannot be read, and say so once.
+
+        Raises
+        ------
+        ImageError : it was the last one.
+        """
+        if name in self.broken:
+            return
         self.broken[name] = why
         if len(self.broken) == len(self.names):
             raise ImageError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lacuna.exemplar import kernels
 from lacuna.exemplar.pyramid import TEXTURES, Level
-from lacuna.jit import run_bands
+from lacuna.jit import is_compiled, run_bands
 from lacuna.multigrid import fill_harmonic
 from lacuna.multigrid.poisson import solve_poisson
 from lacuna.progress import report
@@ -210,8 +210,9 @@ class Stage:
     def _run(self, kernel: Callable[..., None], pixels: NDArray[np.int32], *args: Any) -> None:
         """Call ``kernel(start, stop, pixels, *args)`` for all pixels, several bands at once."""
         bands = _bands(len(pixels))
+        words = "matching patches" if is_compiled(kernel) else "compiling for this machine, once"
         for first in range(0, len(bands), BATCH):
-            report(self.on_step, 0.0, "matching patches")
+            report(self.on_step, 0.0, words)
             run_bands(kernel, bands[first : first + BATCH], pixels, *args)
 
     def _put(self, pixels: NDArray[np.int32], values: NDArray[np.float32]) -> None:

@@ -12,8 +12,11 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.parametrizations import spectral_norm
 
 from lacuna.nets.gated_conv import GatedConv2d
+from lacuna.nets.guided_diffusion import Attention
 
 RATES = (1, 2, 4, 8)
+HEAD = 32
+"""Channels of a head of attention."""
 
 
 def _gated(inputs: int, outputs: int, stride: int = 1, rate: int = 1) -> GatedConv2d:
@@ -27,6 +30,8 @@ class GuideNet(nn.Module):
     ----------
     width : channels at half of the size, an even number.
     blocks : residual blocks; their dilations are 1, 2, 4, 8 and again.
+    attention : let the places at an eighth look at one another, after the middle block and the last one;
+        then ``width`` is a multiple of 8.
 
     Notes
     -----
@@ -41,16 +46,20 @@ class GuideNet(nn.Module):
 
     multiple = 8
 
-    def __init__(self, width: int = 48, blocks: int = 4) -> None:
+    def __init__(self, width: int = 48, blocks: int = 4, attention: bool = False) -> None:
         super().__init__()
         if width < 2 or width % 2 or blocks < 1:
             raise ValueError(f"width is {width} and blocks {blocks}; expected an even number and 1 or more")
-        self.config = {"width": width, "blocks": blocks}
+        if attention and width % 8:
+            raise ValueError(f"width is {width}; with attention expected a multiple of 8")
+        self.config = {"width": width, "blocks": blocks, "attention": attention}
         sizes = [width // 2, width, 2 * width, 4 * width]
         self.stem = _gated(4, sizes[0])
         self.down = nn.ModuleList(_gated(a, b, stride=2) for a, b in itertools.pairwise(sizes))
         self.level = nn.ModuleList(_gated(c, c) for c in sizes[1:3])
         self.middle = nn.ModuleList(_gated(sizes[3], sizes[3], rate=RATES[i % 4]) for i in range(blocks))
+        places = {blocks // 2, blocks - 1} if attention else set()
+        self.attention = nn.ModuleDict({str(i): Attention(sizes[3], HEAD) for i in sorted(places)})
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(sizes))
         self.join = nn.ModuleList(_gated(c, c) for c in sizes[:3])
         self.to_rgb = nn.Conv2d(sizes[0], 3, 3, padding=1)
@@ -59,7 +68,8 @@ class GuideNet(nn.Module):
     def config_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         """Read width and blocks from the names and shapes of a state."""
         blocks = len({key.split(".")[1] for key in state if key.startswith("middle.")})
-        return {"width": 2 * state["to_rgb.weight"].shape[1], "blocks": blocks}
+        attention = any(key.startswith("attention.") for key in state)
+        return {"width": 2 * state["to_rgb.weight"].shape[1], "blocks": blocks, "attention": attention}
 
     def forward(self, image: Tensor, missing: Tensor) -> Tensor:
         """Return (B, 3, H, W), about −1 … 1.
@@ -77,8 +87,10 @@ class GuideNet(nn.Module):
             x = down(x)  # (B, w·2^i, H/2^(i+1), W/2^(i+1))
             if i < len(self.level):
                 x = self.level[i](x)
-        for block in self.middle:
+        for i, block in enumerate(self.middle):
             x = x + block(x)
+            if str(i) in self.attention:
+                x = self.attention[str(i)](x)
         for up, join, skip in zip(reversed(self.up), reversed(self.join), reversed(skips), strict=True):
             x = join(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + skip)
         return self.to_rgb(x)  # type: ignore[no-any-return]

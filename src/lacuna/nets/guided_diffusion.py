@@ -60,10 +60,13 @@ class ResidualBlock(nn.Module):
     inputs, outputs : channels.
     time : length of the embedding of the time.
     scaled : the time scales the normalised features too (adaptive group normalisation).
+    dropout : share of the features that are dropped while training, 0 … 1.
     way : ``down``, ``up``, or empty: whether the block changes the size.
     """
 
-    def __init__(self, inputs: int, outputs: int, time: int, *, scaled: bool, way: str = "") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, time: int, *, scaled: bool, dropout: float = 0.0, way: str = ""
+    ) -> None:
         super().__init__()
         self.scaled = scaled
         self.resolution = Resolution(way) if way else nn.Identity()
@@ -74,7 +77,7 @@ class ResidualBlock(nn.Module):
         self.out_layers = nn.Sequential(
             nn.GroupNorm(GROUPS, outputs),
             nn.SiLU(),
-            nn.Identity(),
+            nn.Dropout(dropout),
             _zeroed(nn.Conv2d(outputs, outputs, 3, 1, 1)),
         )
         self.skip_connection = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
@@ -146,6 +149,7 @@ class GuidedDiffusionUNet(nn.Module):
     scaled : see `ResidualBlock`.
     resizing : residual blocks change the size themselves.
     classes : of a net that is told what the picture shows; 0 is none.
+    dropout : see `ResidualBlock`; of training alone.
 
     References
     ----------
@@ -166,6 +170,7 @@ class GuidedDiffusionUNet(nn.Module):
         scaled: bool = True,
         resizing: bool = True,
         classes: int = 0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if width < GROUPS or width % GROUPS or not multiples or blocks < 1:
@@ -173,7 +178,7 @@ class GuidedDiffusionUNet(nn.Module):
         self.config: dict[str, Any] = {
             "width": width, "multiples": list(multiples), "blocks": blocks, "attention": sorted(attention),
             "head": head, "inputs": inputs, "outputs": outputs, "scaled": scaled, "resizing": resizing,
-            "classes": classes,
+            "classes": classes, "dropout": dropout,
         }  # fmt: skip
         self.multiple = 2 ** (len(multiples) - 1)
         time = 4 * width
@@ -181,7 +186,7 @@ class GuidedDiffusionUNet(nn.Module):
         self.label_emb = nn.Embedding(classes, time) if classes else None
 
         def block(a: int, b: int, way: str = "") -> ResidualBlock:
-            return ResidualBlock(a, b, time, scaled=scaled, way=way)
+            return ResidualBlock(a, b, time, scaled=scaled, dropout=dropout, way=way)
 
         self.input_blocks = nn.ModuleList([Stage([nn.Conv2d(inputs, width, 3, padding=1)])])
         channels, kept = width, [width]
@@ -215,7 +220,7 @@ class GuidedDiffusionUNet(nn.Module):
 
     @staticmethod
     def config_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Read the arguments from names and shapes; all but ``head``, which neither tells."""
+        """Read the arguments from names and shapes, which do not tell ``head`` and ``dropout``."""
         width, inputs = state["input_blocks.0.0.weight"].shape[:2]
         stages = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("input_blocks."))
         ups = {

@@ -102,8 +102,10 @@ def save(folder: Path, trained: Trained, recipe: Recipe, keep: int) -> Path:
 
 
 def _files(trained: Trained, recipe: Recipe) -> dict[str, bytes]:
-    files = {f"{name}.safetensors": torch_io.dump(net) for name, net in trained.nets.items()}
-    files["ema.safetensors"] = torch_io.dump(trained.ema)
+    nets = {**trained.nets, "ema": trained.ema}
+    files = {
+        f"{name}.safetensors": torch_io.dump(net, getattr(net, "facts", {})) for name, net in nets.items()
+    }
     moments: dict[str, Tensor] = {}
     groups: dict[str, Any] = {}
     for name, optimiser in trained.optimisers.items():

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lacuna.train import checkpoint
 from lacuna.train.budget import Budget
@@ -108,13 +107,11 @@ class Chores:
 
     @torch.no_grad()
     def sheet(self) -> None:
-        """Write a sheet: photos, what the net sees, its averaged answer."""
+        """Write a sheet of what the averaged net does with photos that are held out."""
         if self.run.logs is None:
             return
-        samples = self._validation(SHOWN)
-        seen = samples.target * (1 - samples.missing)
-        filled = self.run.task.fill(self.run.ema, samples)
-        self.run.logs.sheet(self.run.progress.step, [samples.target, seen, filled])
+        rows = self.run.task.rows(self.run.ema, self._validation(SHOWN))
+        self.run.logs.sheet(self.run.progress.step, rows)
 
     @torch.no_grad()
     def validate(self) -> None:
@@ -123,15 +120,9 @@ class Chores:
         if run.logs is None or run.held_out is None:
             return
         samples = self._validation(len(run.held_out.photos))
-        parts = zip(torch.split(samples.target, 16), torch.split(samples.missing, 16), strict=True)
-        filled = torch.cat([run.task.fill(run.ema, Samples(t, m)) for t, m in parts])
-        values = {
-            "side": samples.target.shape[-1],
-            "hole_l1": hole_l1(filled, samples.target, samples.missing),
-        }
-        if run.recipe.run.lpips:
-            values["lpips"] = self._lpips(filled, samples.target)
-        run.logs.write("validation", run.progress.step, samples=run.progress.samples, **values)
+        values = run.task.measure(run.ema, samples)
+        side = samples.target.shape[-1]
+        run.logs.write("validation", run.progress.step, samples=run.progress.samples, side=side, **values)
 
     def close(self) -> None:
         """Close the logs."""
@@ -141,11 +132,6 @@ class Chores:
     def _validation(self, count: int) -> Samples:
         batches = self.run.held_out or self.run.batches
         return self.run.samples(batches.get(0, count, self.run.side(self.run.progress.samples)))
-
-    def _lpips(self, ours: Tensor, theirs: Tensor) -> float:
-        from lacuna.metrics.lpips_net import Net
-
-        return float(Net(Path(self.run.recipe.run.lpips)).distances(ours.cpu(), theirs.cpu()).mean())
 
     def _log(self) -> None:
         if self.run.logs is None or not self._sums:
@@ -180,9 +166,3 @@ class Chores:
             return mine
         opinion = torch.tensor([float(mine)], device=self.run.device)
         return bool(self.run.accelerator.reduce(opinion, reduction="sum").item() > 0)
-
-
-def hole_l1(ours: Tensor, theirs: Tensor, missing: Tensor) -> float:
-    """Return the mean absolute difference over missing values of pictures −1 … 1, in the range 0 … 1."""
-    difference = (ours - theirs).abs() * missing
-    return float(difference.sum() / (2 * 3 * missing.sum()))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from lacuna.data import ahead
 from lacuna.errors import Cancelled, ConfigError, DeviceOutOfMemoryError, MethodError
 from lacuna.train import checkpoint, setup
 from lacuna.train.budget import Budget
@@ -98,6 +97,7 @@ def train(
             _until(run, chores)
         finally:
             chores.close()
+            run.feed.close()
     if stop.asked:
         raise Cancelled(f"stopped; {chores.saved} is written, and --resume auto goes on from it")
     if run.progress.step == start == 0:
@@ -110,7 +110,7 @@ def train(
 def _until(run: Setup, chores: Chores) -> None:
     """Step until the budget is used up, falling back where the loss runs away."""
     while not chores.over():
-        batches = ahead(run.batch, run.progress.step)
+        batches = run.feed.ahead(run.wanted, run.progress.step)
         try:
             for batch in batches:
                 chores.after(_step(run, run.samples(batch)))
@@ -133,8 +133,11 @@ def _step(run: Setup, samples: Samples) -> Told:
             with run.accelerator.autocast():
                 terms = run.task.losses(turn, samples)
             loss = torch.stack([term.float() for term in terms.values()]).sum()
-            told |= {name: float(term.detach()) for name, term in terms.items()}
-            told[turn] = float(loss.detach())
+            # One transfer, not one for each term: each waits for the device.
+            values = torch.stack(
+                [*(term.detach().float() for term in terms.values()), loss.detach()]
+            ).tolist()
+            told |= dict(zip((*terms, turn), values, strict=True))
             _check(run, turn, told[turn])
             run.optimisers[turn].zero_grad(set_to_none=True)
             run.accelerator.backward(loss)

@@ -69,8 +69,9 @@ class Data:
     sizes : side of the samples in pixels from a number of samples on: ``[[0, 64], [1000000, 96]]``.
     crop : side of a crop as a share of the photo's shorter side, least and most.
     flip : mirror half of the samples.
+    tint : how far gains and gammas of the colours are changed at random, 0 to 1.
     shrink : photos are shrunk to this shorter side when they are decoded; 0 keeps them.
-    memory : MB of decoded photos that are kept.
+    memory : MB of decoded photos that are kept, in each process that makes batches.
     """
 
     path: str = ""
@@ -82,6 +83,7 @@ class Data:
     sizes: tuple[tuple[int, int], ...] = ((0, 64),)
     crop: tuple[float, float] = (0.6, 1.0)
     flip: bool = True
+    tint: float = 0.0
     shrink: int = 0
     memory: int = 1000
 
@@ -146,6 +148,29 @@ class Losses:
 
 
 @dataclass(frozen=True)
+class Diffusion:
+    """Noise and what the net says of it, in recipes whose task is diffusion.
+
+    Parameters
+    ----------
+    schedule : see `lacuna.diffusion.schedules`.
+    steps : of the schedule.
+    says : what the net predicts; see `lacuna.diffusion.denoiser`.
+    snr : γ of the min-SNR weights, which keep the nearly clean pictures from ruling the loss; 0 for none.
+    conditioned : the net is shown the masked picture and the mask, and ``losses.hole`` and ``losses.valid``
+        weigh its error inside and outside the hole; otherwise it sees neither, and the error counts alike.
+    preview : steps of the sampler for sheets.
+    """
+
+    schedule: Literal["linear", "cosine"] = "linear"
+    steps: int = 1000
+    says: Literal["noise", "velocity", "clean"] = "noise"
+    snr: float = 0.0
+    conditioned: bool = False
+    preview: int = 10
+
+
+@dataclass(frozen=True)
 class Run:
     """What may differ between a run and its continuation.
 
@@ -154,9 +179,11 @@ class Run:
     budget : ``30m``, ``2h``, ``90s``, or a number of samples; empty goes on until Ctrl-C.
     checkpoint_minutes, sheet_minutes, validate_minutes : how often; 0 for at the end only.
     keep : checkpoints that are kept.
+    workers : processes that make batches; 0 takes a thread, enough for a processor but not for a GPU.
     threads : of torch; 0 takes one for each core, at most ``LACUNA_THREADS``.
     device : ``auto``, ``cpu``, ``cuda``.
     lpips : weights of LPIPS for validation; empty leaves it out.
+    compile : let torch compile the net of a diffusion task; for GPUs, and worth minutes only in long runs.
     """
 
     budget: str = ""
@@ -164,9 +191,11 @@ class Run:
     sheet_minutes: float = 10.0
     validate_minutes: float = 10.0
     keep: int = 2
+    workers: int = 0
     threads: int = 0
     device: str = "auto"
     lpips: str = ""
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,10 +223,11 @@ class Recipe:
     data: Data = field(default_factory=Data)
     optimiser: Optimiser = field(default_factory=Optimiser)
     losses: Losses = field(default_factory=Losses)
+    diffusion: Diffusion = field(default_factory=Diffusion)
     run: Run = field(default_factory=Run)
 
 
-FREE = ("run", "data.path", "data.memory", "about", "losses.weights")
+FREE = ("run", "data.path", "data.memory", "about", "losses.weights", "diffusion.preview")
 """What a continuation may change."""
 
 
@@ -321,6 +351,8 @@ def check(recipe: Recipe) -> None:
             "first and last sample",
         ),
         ("critic.steps", recipe.critic.steps, recipe.critic.steps >= 1, "1 or more"),
+        ("data.tint", data.tint, 0 <= data.tint <= 1, "0 to 1"),
+        ("run.workers", recipe.run.workers, recipe.run.workers >= 0, "0 or more"),
         ("run.keep", recipe.run.keep, recipe.run.keep >= 1, "1 or more"),
     )
     unknown = [kind for kind in data.holes if kind not in KINDS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lacuna.data import Batch, Batches, Cropping, Photos, open_source, random_holes, read_holes
+from lacuna.data import Batch, Batches, Cropping, Feed, Photos, Plan, Wanted, open_source
 from lacuna.errors import ConfigError, DeviceUnavailableError, MissingDependencyError
 from lacuna.threads import thread_count
 from lacuna.train import checkpoint
@@ -31,6 +32,7 @@ class Setup(Trained):
     task: Task = None  # type: ignore[assignment]
     photos: Photos = None  # type: ignore[assignment]
     batches: Batches = None  # type: ignore[assignment]
+    feed: Feed = None  # type: ignore[assignment]
     held_out: Batches | None = None
     logs: Logs | None = None
     accelerator: Any = None
@@ -60,17 +62,18 @@ class Setup(Trained):
         """Return the side of the samples after so many of them."""
         return [side for start, side in self.recipe.data.sizes if start <= samples][-1]
 
-    def batch(self, step: int) -> Batch:
+    def wanted(self, step: int) -> Wanted:
         """Return this process's part of a step's batch: a function of seed and step alone."""
         whole = self.share * self.processes
         first = step * whole + self.share * int(self.accelerator.process_index)
-        return self.batches.get(first, self.share, self.side(step * whole))
+        return Wanted(first, self.share, self.side(step * whole))
 
     def samples(self, batch: Batch) -> Samples:
         """Put a batch on the device, −1 … 1."""
+        layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
         photos = torch.from_numpy(batch.photos).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S)
         missing = torch.from_numpy(batch.holes).to(self.device)[:, None].float()  # (B, 1, S, S)
-        return Samples((photos.float() / 127.5 - 1).contiguous(), missing)
+        return Samples((photos.float() / 127.5 - 1).contiguous(memory_format=layout), missing)
 
     def set_rates(self) -> None:
         """Enter the phase of this step and set its learning rates."""
@@ -142,8 +145,12 @@ def prepare(recipe: Recipe, folder: Path, *, on_note: Callable[[str], None] | No
     torch.set_num_threads(recipe.run.threads or thread_count())
     task = task_of(recipe)
     features = getattr(task, "features", None)
+    cuda = accelerator.device.type == "cuda"
+    # Tensor cores want the channels last; processors are faster with them first.
+    layout = torch.channels_last if cuda else torch.contiguous_format
+    torch.backends.cudnn.benchmark = cuda
     for net in (*task.nets.values(), *([features] if features is not None else [])):
-        net.to(accelerator.device)
+        net.to(accelerator.device, memory_format=layout)
     nets = {name: net.train() for name, net in task.nets.items()}
     run = Setup(
         nets=nets,
@@ -202,14 +209,29 @@ def _open_data(run: Setup) -> None:
     def told(name: str, why: str) -> None:
         run.note(f"skipped {name}: {why}")
 
-    run.photos = Photos(
-        source, source.names[:count], side=data.shrink, memory=data.memory * 2**20, on_broken=told
+    plan = Plan(
+        path=data.path,
+        photos=(0, count),
+        side=data.shrink,
+        memory=data.memory * 2**20,
+        masks=data.masks,
+        holes=tuple(data.holes.items()),
+        share=data.share,
+        cropping=Cropping(data.crop, data.flip, data.tint),
+        seed=run.recipe.seed,
     )
-    holes = read_holes(data.masks) if data.masks else random_holes(list(data.holes.items()), data.share)
-    run.batches = Batches(run.photos, Cropping(data.crop, data.flip), holes, seed=run.recipe.seed)
+    run.batches = plan.open(told)
+    run.photos = run.batches.photos
+    run.feed = Feed(run.batches, plan, run.recipe.run.workers)
     if data.holdout:
-        kept = Photos(source, source.names[count:], side=data.shrink, memory=2**28, on_broken=told)
-        run.held_out = Batches(kept, Cropping((1.0, 1.0), False), holes, seed=2**31)
+        kept = dataclasses.replace(
+            plan,
+            photos=(count, len(source.names)),
+            memory=2**28,
+            cropping=Cropping((1.0, 1.0), False),
+            seed=2**31,
+        )
+        run.held_out = kept.open(told)
 
 
 def begin(run: Setup, *, resume: str, start_from: str) -> Path | None:

@@ -5,8 +5,9 @@ The loop knows a task only by `Task`: its nets, whose turn it is, and what that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -58,7 +59,15 @@ class Task(Protocol):
         ...
 
     def fill(self, net: nn.Module, samples: Samples) -> Tensor:
-        """Return the composite, (B, 3, H, W), −1 … 1: for validation and sheets."""
+        """Return the composite, (B, 3, H, W), −1 … 1."""
+        ...
+
+    def rows(self, net: nn.Module, samples: Samples) -> list[Tensor]:
+        """Return the rows of a sheet, each (B, 3, H, W), −1 … 1."""
+        ...
+
+    def measure(self, net: nn.Module, samples: Samples) -> dict[str, float]:
+        """Return what validation writes down, the same numbers for the same weights."""
         ...
 
 
@@ -72,13 +81,13 @@ class Inpainting:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe, self.weight = recipe, recipe.losses
-        net = _made(NETS, recipe.net.kind, recipe.net.options, "net")
+        net = made(NETS, recipe.net.kind, recipe.net.options, "net")
         self.nets: dict[str, nn.Module] = {"net": net}
         self.call = generators.CALLS[recipe.net.kind]
         if recipe.freeze_norm_at >= 0 and not hasattr(net, "freeze_encoder_norm"):
             raise ConfigError(f"freeze_norm_at is for partial-conv; {recipe.net.kind!r} has no such phase")
         if recipe.critic.kind:
-            self.nets["critic"] = _made(critics.CRITICS, recipe.critic.kind, recipe.critic.options, "critic")
+            self.nets["critic"] = made(critics.CRITICS, recipe.critic.kind, recipe.critic.options, "critic")
         elif self.weight.adversarial or self.weight.matching:
             raise ConfigError("losses.adversarial and losses.matching need a critic; critic.kind is empty")
         self.features: nn.Module | None = None
@@ -108,6 +117,14 @@ class Inpainting:
     def fill(self, net: nn.Module, samples: Samples) -> Tensor:
         """Return the composite, clamped."""
         return composite(self.call(net, samples.target, samples.missing).image, samples).clamp(-1, 1)
+
+    def rows(self, net: nn.Module, samples: Samples) -> list[Tensor]:
+        """Return photos, what the net sees, and its answer."""
+        return [samples.target, samples.target * (1 - samples.missing), self.fill(net, samples)]
+
+    def measure(self, net: nn.Module, samples: Samples) -> dict[str, float]:
+        """Return the error in the hole, and LPIPS where its weights are given."""
+        return compared(self, net, samples, self.recipe.run.lpips)
 
     def _net_terms(self, samples: Samples) -> dict[str, Tensor]:
         answer = self.call(self.nets["net"], samples.target, samples.missing)
@@ -168,6 +185,36 @@ def composite(image: Tensor, samples: Samples) -> Tensor:
     return torch.where(samples.missing > 0, image, samples.target)
 
 
+def in_parts(samples: Samples, size: int = 16) -> Iterator[Samples]:
+    """Yield a large batch in small ones."""
+    for target, missing in zip(
+        torch.split(samples.target, size), torch.split(samples.missing, size), strict=True
+    ):
+        yield Samples(target, missing)
+
+
+def compared(task: Task, net: nn.Module, samples: Samples, lpips: str) -> dict[str, float]:
+    """Return how far completions are from the photos.
+
+    Parameters
+    ----------
+    lpips : file of the weights; empty leaves it out.
+
+    Returns
+    -------
+    ``hole_l1``, the mean absolute difference over missing values in the range 0 … 1, and ``lpips``.
+    """
+    filled = torch.cat([task.fill(net, part) for part in in_parts(samples)])
+    difference = (filled - samples.target).abs() * samples.missing
+    found = {"hole_l1": float(difference.sum() / (2 * 3 * samples.missing.sum()))}
+    if lpips:
+        from lacuna.metrics.lpips_net import Net
+
+        distances = Net(Path(lpips)).distances(filled.cpu(), samples.target.cpu())
+        found["lpips"] = float(distances.mean())
+    return found
+
+
 def features_of(kind: str, weights: str) -> nn.Module:
     """Return a feature network with weights from a file.
 
@@ -194,9 +241,15 @@ def features_of(kind: str, weights: str) -> nn.Module:
     return net
 
 
-def _made(
+def made(
     table: dict[str, Callable[..., nn.Module]], kind: str, options: dict[str, Any], what: str
 ) -> nn.Module:
+    """Return a net of a table.
+
+    Raises
+    ------
+    ConfigError : not in the table, or options that do not fit; the key of the recipe is named.
+    """
     if kind not in table:
         raise ConfigError(f"{what}.kind is {kind!r}; expected one of {', '.join(table)}")
     try:
@@ -205,7 +258,13 @@ def _made(
         raise ConfigError(f"{what}.options do not fit {kind!r}: {error}") from error
 
 
-TASKS: dict[str, Callable[[Recipe], Task]] = {"inpainting": Inpainting}
+def _diffusion(recipe: Recipe) -> Task:
+    from lacuna.train.denoising import Denoising  # builds on this module
+
+    return Denoising(recipe)
+
+
+TASKS: dict[str, Callable[[Recipe], Task]] = {"inpainting": Inpainting, "diffusion": _diffusion}
 """The families of recipes."""
 
 

@@ -18,20 +18,23 @@ from lacuna import __version__
 from lacuna.errors import LacunaError, QueueFullError
 from lacuna.web import (
     batches_api,
+    files_api,
     guard,
     jobs_api,
+    masks_api,
     meta_api,
     metrics,
     models,
     projects_api,
     reference,
     stateless_api,
+    steps_api,
 )
 from lacuna.web.problems import MEDIA_TYPE, TYPE, document, problem
 from lacuna.web.service import Service
 from lacuna.web.settings import Settings
 
-MOST_TEXT = 40_000_000
+MOST_TEXT = 9_000_000
 """Bytes of one text in a form: the runs of an intricate mask in a large photo."""
 
 NO_PAGE = (
@@ -78,7 +81,16 @@ def create_app(settings: Settings) -> FastAPI:
         form_limits={"max_files": 16, "max_fields": 64, "max_part_size": MOST_TEXT},
         telemetry={"tracing": False, "metrics": False},
     )
-    for routes in (meta_api, stateless_api, jobs_api, projects_api, batches_api):
+    for routes in (
+        meta_api,
+        stateless_api,
+        jobs_api,
+        projects_api,
+        steps_api,
+        masks_api,
+        files_api,
+        batches_api,
+    ):
         app.include_router(routes.router, prefix=guard.API)
     app.add_middleware(guard.Guard, settings=settings, counts=counts)
     _add_handlers(app)
@@ -158,7 +170,7 @@ def _add_page(app: FastAPI) -> None:
         return FileResponse(files[name], headers={"Cache-Control": "no-cache", **lasting})
 
     app.add_api_route(reference.STYLESHEET, css, include_in_schema=False)
-    app.add_api_route("/{path:path}", page, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/{path:path}", page, methods=["GET", "HEAD"], include_in_schema=False)
 
 
 def _document(app: FastAPI) -> None:

@@ -13,7 +13,7 @@ from starlette.background import BackgroundTask
 from lacuna.errors import LimitError, NotReadyError
 from lacuna.web import menu, models
 from lacuna.web.batch import Batch
-from lacuna.web.jobs_api import event, headers_of
+from lacuna.web.jobs_api import UNBUFFERED, event, headers_of
 from lacuna.web.parts import FileMask, RunsMask, Server, attachment, keep, mask_for_worker, needed, problems
 from lacuna.web.problems import error_of
 from lacuna.web.project import file_name, filled_name
@@ -102,7 +102,9 @@ async def batch_events(request: Request, server: Server, batch: str) -> Response
     """Tell how far all pictures are, whenever that changes (server-sent events)."""
     found = server.batches.get(batch)
     return StreamingResponse(
-        _events(request, found, server.settings.job_expiry), media_type="text/event-stream"
+        _events(request, found, server.settings.job_expiry),
+        media_type="text/event-stream",
+        headers=UNBUFFERED,
     )
 
 

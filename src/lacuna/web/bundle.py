@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,9 +55,9 @@ def write(path: Path, folder: Path, name: str, sha256: str, steps: Sequence[Step
     }  # fmt: skip
     with zipfile.ZipFile(path, "w") as pack:
         pack.writestr(_entry(CONTENTS), json.dumps(told, indent=1), zipfile.ZIP_DEFLATED)
-        pack.write(folder / ORIGINAL, ORIGINAL)  # compressed by its own format, as a rule
+        _add(pack, ORIGINAL, folder)  # compressed by its own format, as a rule
         for blob in sorted({blob for step in steps for blob in step.blobs}):
-            pack.write(folder / BLOBS / blob, BLOBS + blob)
+            _add(pack, BLOBS + blob, folder)
 
 
 def read(path: Path, folder: Path, *, most: int, max_steps: int) -> Bundle:
@@ -136,6 +137,11 @@ def _bytes(pack: zipfile.ZipFile, name: str, most: int) -> bytes:
             if len(out) > most:
                 raise _too_large(most)
     return bytes(out)
+
+
+def _add(pack: zipfile.ZipFile, name: str, folder: Path) -> None:
+    with (folder / name).open("rb") as source, pack.open(_entry(name), "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target, _CHUNK)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -105,7 +105,7 @@ class Guard:
                 f"this server is not called {host[:80]!r}; use its address, or start it with --allowed-host"
             )
             raise Refused(421, AccessError(words))
-        if not same_site(headers, host):
+        if not same_site(scope["method"], headers, host):
             raise Refused(403, AccessError("another site sent this request; use the server's own page"))
         path = scope["path"]
         if path.startswith(API) and path not in OPEN and not self.authorized(headers):
@@ -174,11 +174,12 @@ def hostname(host: str) -> str:
         return ""
 
 
-def same_site(headers: Headers, host: str) -> bool:
+def same_site(method: str, headers: Headers, host: str) -> bool:
     """Say whether a request comes from the server's own page, or from no page at all."""
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        # A link to the page may be followed from anywhere.
-        return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        # A link to the page may be followed from anywhere; a form may not be sent.
+        followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        return followed and method == "GET"
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc.lower() == host.lower()
 

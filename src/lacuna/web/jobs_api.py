@@ -17,6 +17,9 @@ from lacuna.web.work import Job
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 KEEP_ALIVE = 10.0
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""Tells nginx to pass events on one by one."""
+
 PAUSE = 0.1
 """Seconds between two events, so that a quick method does not flood a slow connection."""
 
@@ -47,7 +50,9 @@ async def job_events(request: Request, server: Server, job: str) -> Response:
     """Tell how far a job is, whenever that changes (server-sent events)."""
     found = server.jobs.get(job)
     return StreamingResponse(
-        events(request, found, lambda: server.describe(found)), media_type="text/event-stream"
+        events(request, found, lambda: server.describe(found)),
+        media_type="text/event-stream",
+        headers=UNBUFFERED,
     )
 
 

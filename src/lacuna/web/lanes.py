@@ -48,6 +48,7 @@ class Worker:
             start_new_session=True,  # Ctrl-C is for the server; and a group to kill
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._begun = False
         threading.Thread(target=self._listen, daemon=True).start()
         self._say({"memory": memory})
         if "ready" not in self._next(START_LIMIT):
@@ -64,24 +65,31 @@ class Worker:
         """Whether it can be asked again."""
         return self._process.poll() is None
 
-    def run(self, job: Job, seconds: float) -> None:
-        """Do a job to its end, whichever that is."""
+    def run(self, job: Job, seconds: float) -> bool:
+        """Do a job to its end, whichever that is; False if the process was dead before it began."""
+        self._begun = False
         try:
             self._say({"id": job.id, "task": job.task, "args": job.args})
             told = self._until_end(job, time.monotonic() + seconds, seconds)
         except LacunaError as error:
             self.close()
+            if isinstance(error, WorkerLostError) and not self._begun:
+                return False
             told = {"problem": problem(error)}
         if "problem" in told:
             job.fail(told["problem"])
         else:
             job.succeed(told["result"])
+        return True
 
     def _until_end(self, job: Job, deadline: float, seconds: float) -> dict[str, Any]:
         asked: float | None = None
         while True:
             told = self._next(POLL)
             if told.get("id") == job.id:
+                self._begun = True
+                if "begun" in told:
+                    continue
                 if "share" not in told:
                     return self._late(told, seconds) if asked and not job.asked_to_stop else told
                 job.progress(told["share"], told["words"])
@@ -268,7 +276,7 @@ class Lane:
                 self._running[number] = job
                 begun = time.monotonic()
                 if job.begin(worker.pid):
-                    worker.run(job, self.seconds)
+                    worker = self._do(worker, job)
                     self._took.append(time.monotonic() - begun)
                 self._running[number] = None
                 if self._on_end is not None:
@@ -276,6 +284,15 @@ class Lane:
         finally:
             if worker is not None:
                 worker.close()
+
+    def _do(self, worker: Worker, job: Job) -> Worker:
+        """Do a job; where its worker had died while it was idle, with a new one."""
+        if worker.run(job, self.seconds):
+            return worker
+        fresh = self._new(worker)
+        if fresh is None or not fresh.run(job, self.seconds):
+            job.fail(problem(WorkerLostError("the workers die before they begin; see the server's log")))
+        return fresh or worker
 
     def _new(self, old: Worker | None) -> Worker | None:
         """Start a worker, and let it warm up."""

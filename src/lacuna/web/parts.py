@@ -20,6 +20,9 @@ from lacuna.web.project import Project
 from lacuna.web.service import Service
 from lacuna.web.steps import first_key
 
+MOST_RUNS = 8_000_000
+"""Characters of a mask as runs: two million of them. What is more intricate is smaller as a PNG."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -48,7 +51,7 @@ FileMask = Annotated[
 RunsMask = Annotated[
     str | None,
     Form(
-        description="Or the mask as runs: JSON with left, top, width, height, counts.", max_length=40_000_000
+        description="Or the mask as runs: JSON with left, top, width, height, counts.", max_length=MOST_RUNS
     ),
 ]
 ExpressionMask = Annotated[
@@ -133,7 +136,7 @@ async def mask_for_worker(
         return {"kind": "file", "path": str(folder / name)}
     if text is not None:
         path = folder / f"{name}.json"
-        await asyncio.to_thread(path.write_text, json.dumps(_json(text)), "utf-8")
+        await asyncio.to_thread(path.write_text, text, "utf-8", "replace")
         return {"kind": "runs", "path": str(path)}
     return None if expression is None else {"kind": "expression", "text": expression}
 
@@ -154,7 +157,9 @@ async def mask_for_project(
     facts = project.facts()
 
     def drawn() -> str:
-        return project.keep_blob(runs.as_png(runs.decode(_json(text), (facts["height"], facts["width"]))))
+        return project.keep_blob(
+            runs.as_png(runs.decode(runs.parse(text), (facts["height"], facts["width"])))
+        )
 
     return await asyncio.to_thread(drawn)
 
@@ -189,12 +194,3 @@ def attachment(name: str) -> str:
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\\\%;' else "_" for c in name)
     extended = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
     return f'attachment; filename="{plain}"{extended}'
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MaskError(
-            "the runs of the mask are not JSON; send left, top, width, height and counts"
-        ) from error

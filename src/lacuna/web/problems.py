@@ -5,6 +5,7 @@ A test holds the table to be total and docs/errors.md to be its copy.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from lacuna import errors
@@ -64,8 +65,11 @@ def problem(error: BaseException) -> dict[str, Any]:
         error = errors.DeviceOutOfMemoryError(
             "memory ran out; give a smaller picture, or choose a smaller hole"
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        error = errors.LimitError("the server's disk is full; try again when its owner has made room")
     if isinstance(error, errors.LacunaError):
-        return document(type(error).__name__, str(error))
+        known = next(cls for cls in type(error).__mro__ if cls in STATUS)
+        return document(known.__name__, str(error))
     return document("InternalError", f"a bug in Lacuna: {type(error).__name__}; please report what you did")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lacuna.errors import ConfigError
+from lacuna.errors import ConfigError, MethodError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, open_image, save_image
 from lacuna.image.jpeg import JpegFile
 from lacuna.image.verify import differing
@@ -181,9 +181,10 @@ class Workshop:
         if step.mask is None:
             raise ConfigError("a fill of the project has no mask")
         mask = self._mask(step.mask, state, shift)
-        if n == 1:
-            return [filler.run(state.picture, mask, **how)]
-        return filler.sample(state.picture, mask, n, **how)
+        results = filler.sample(state.picture, mask, n, **how)
+        for result in results:
+            check_sacred(result, step.feather)
+        return results
 
     def _outpainted(
         self, state: State, step: Step, filler: Inpainter, n: int, on_step: OnStep | None
@@ -202,6 +203,8 @@ class Workshop:
             )
             for i in range(n)
         ]
+        for result in results:
+            check_sacred(result, 0.0)
         origin = state.origin[0] + margins["left"], state.origin[1] + margins["top"]
         return found.picture, origin, found.hole, results, {"margins": margins, "box": None}
 
@@ -362,6 +365,20 @@ class Workshop:
         part = place / "facts.part"
         part.write_text(json.dumps(facts), encoding="utf-8")
         os.replace(part, place / "facts.json")
+
+
+def check_sacred(result: Result, feather: float) -> None:
+    """Refuse a fill that changed known pixels without being asked to.
+
+    Raises
+    ------
+    MethodError : nothing is written then.
+    """
+    if result.changed_outside and not feather:
+        raise MethodError(
+            f"method {result.method!r} broke the promise: {result.changed_outside} known pixels changed, so "
+            "nothing was kept; please report this"
+        )
 
 
 def _rewritten(picture: Picture, before: Picture) -> Picture:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lacuna.errors import MaskError
 from lacuna.types import Hole
@@ -52,8 +54,8 @@ def decode(told: Any, shape: tuple[int, int]) -> Hole:
     height, width = shape
     try:
         left, top, wide, high = (_whole(told[name]) for name in ("left", "top", "width", "height"))
-        counts = np.asarray([_whole(count) for count in told["counts"]], dtype=np.int64)
-    except (KeyError, TypeError, OverflowError) as error:
+        counts = _counts(told["counts"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MaskError(
             "runs are an object with left, top, width, height and counts, all whole numbers of 0 or more"
         ) from error
@@ -70,6 +72,21 @@ def decode(told: Any, shape: tuple[int, int]) -> Hole:
     return hole
 
 
+def parse(text: str) -> Any:
+    """Return what the text of runs says, for `decode`.
+
+    Raises
+    ------
+    MaskError : it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MaskError(
+            "the runs of the mask are not JSON; send left, top, width, height and counts"
+        ) from error
+
+
 def as_png(hole: Hole) -> bytes:
     """Return a hole as a PNG, white on black, one bit a pixel."""
     from PIL import Image
@@ -77,6 +94,15 @@ def as_png(hole: Hole) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(hole).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
+
+
+def _counts(values: Any) -> NDArray[np.int64]:
+    if not isinstance(values, list):
+        raise TypeError(values)
+    counts = np.asarray(values) if values else np.zeros(0, np.int64)
+    if counts.ndim != 1 or counts.dtype != np.int64 or (counts < 0).any():
+        raise TypeError("not whole numbers of 0 or more")
+    return counts
 
 
 def _whole(value: Any) -> int:

@@ -37,6 +37,7 @@ class Service:
         self.jobs = Jobs()
         self.batches = Batches()
         self._projects: dict[str, Project] = {}
+        self._deleted: set[str] = set()
         self._touched: dict[str, float] = {}
         self._lock = threading.Lock()
         self.lanes = {
@@ -70,6 +71,8 @@ class Service:
     def _ended(self, job: Job) -> None:
         begun = job.started or job.finished or 0.0
         self.counts.job(job.kind, job.state, (job.finished or begun) - begun)
+        if job.project in self._deleted:  # its worker may have written there until now
+            self.store.remove(self.store.root / "projects" / job.project)
         batch = self.batches.of(job)
         if batch is not None:
             self.feed(batch)
@@ -174,6 +177,7 @@ class Service:
         folder = self.store.find("projects", name)
         with self._lock:
             project = self._projects.pop(name, None)
+            self._deleted.add(name)
             self._touched.pop(name, None)
         if project is not None and project.job is not None:
             project.job.cancel()
@@ -205,6 +209,8 @@ class Service:
         NotFoundError
         """
         self.store.find("projects", project.id)
+        if project.id in self._deleted:
+            raise NotFoundError("the project was deleted meanwhile")
 
     # --- time -----------------------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ def begin_with(store: Store, photo: Path) -> str:
 
 
 def _listener(settings: Settings) -> socket.socket:
+    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -80,6 +81,8 @@ def _listener(settings: Settings) -> socket.socket:
         listener.bind(address)
         listener.listen(512)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         why = error.strerror or str(error)
         raise OutputError(
             f"cannot listen on {settings.host} port {settings.port}: {why}; choose another with --port, or 0 "

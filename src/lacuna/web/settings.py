@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,9 @@ DAY = 86_400.0
 
 TILE = 512
 """Side of the tiles in which the page asks for a picture."""
+
+
+_DEVICE = re.compile(r"cpu|mps|coreml|cuda(:\d{1,3})?")
 
 
 def default_folder() -> Path:
@@ -84,6 +88,11 @@ class Settings:
             raise ConfigError(f"port is {self.port}; expected 0 to 65535 (0 takes a free one)")
         if not self.devices or len(set(self.devices)) != len(self.devices):
             raise ConfigError(f"devices are {self.devices}; expected at least one, each once")
+        strange = [name for name in self.devices if not _DEVICE.fullmatch(name)]
+        if strange:
+            raise ConfigError(
+                f"there is no kind of device {strange[0]!r}; expected cpu, cuda, cuda:1 …, mps or coreml"
+            )
         positive = (
             "workers", "max_pixels", "max_bytes", "max_seconds", "max_memory", "upload_seconds", "queue",
             "max_steps", "max_variants", "max_batch", "project_bytes", "expiry", "job_expiry",

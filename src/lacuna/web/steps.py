@@ -99,6 +99,7 @@ def next_key(before: str, step: Step) -> str:
 
     Examples
     --------
+    >>> from dataclasses import replace
     >>> step = Step("a", mask="0" * 64)
     >>> next_key("k", step) == next_key("k", replace(step, id="b", enabled=False))
     True

@@ -41,7 +41,7 @@ def warm(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
 def inpaint(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     """Fill one picture that belongs to no project, and write the file."""
     from lacuna.image import open_image
-    from lacuna.web.replay import filler
+    from lacuna.web.replay import check_sacred, filler
 
     how = args["settings"]
     picture = open_image(Path(args["image"]).read_bytes(), max_pixels=args["max_pixels"])
@@ -60,6 +60,7 @@ def inpaint(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
         dilate=how["dilate"], invert=how["invert"], resize_mask=how["resize_mask"],
         max_pixels=args["max_pixels"], on_step=on_step, **more,
     )  # fmt: skip
+    check_sacred(result, how["feather"])
     stream = io.BytesIO()
     saved = result.save(stream, format=how["format"], quality=how["quality"])
     Path(args["target"]).write_bytes(stream.getvalue())
@@ -234,7 +235,9 @@ def _steps(args: dict[str, Any]) -> list[Step]:
 def _picture(args: dict[str, Any]) -> Picture:
     """Return the picture of a project as it stands, or one that was sent."""
     if "folder" in args:
-        return _workshop(args).after(chain(args["sha256"], _steps(args))).picture
+        shop, linked = _workshop(args), chain(args["sha256"], _steps(args))
+        shop.advance(linked)  # as a rule all of it is there
+        return shop.after(linked).picture
     from lacuna.image import open_image
 
     return open_image(Path(args["image"]).read_bytes(), max_pixels=args["max_pixels"])
@@ -245,7 +248,7 @@ def _mask(told: dict[str, Any], picture: Picture) -> Any:
     if told["kind"] == "file":
         return Path(told["path"]).read_bytes()
     if told["kind"] == "runs":
-        return runs.decode(json.loads(Path(told["path"]).read_text(encoding="utf-8")), picture.shape)
+        return runs.decode(runs.parse(Path(told["path"]).read_text(encoding="utf-8")), picture.shape)
     return harmless(told["text"])
 
 

@@ -57,6 +57,7 @@ class Job:
     asked_to_stop: bool = False
     pid: int | None = None
     _version: int = 0
+    _ending: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
     _waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=set, repr=False)
@@ -81,7 +82,7 @@ class Job:
     def begin(self, pid: int) -> bool:
         """Say that a worker has it; False if it is not wanted any more."""
         with self._lock:
-            if self.ended or self.asked_to_stop:
+            if self._ending or self.asked_to_stop:
                 return False
             self.state, self.started, self.pid = "running", time.time(), pid
         self._tell()
@@ -134,14 +135,16 @@ class Job:
         self, state: str, result: dict[str, Any] | None = None, told: dict[str, Any] | None = None
     ) -> None:
         with self._lock:
-            if self.ended:
+            if self._ending:
                 return
+            self._ending = True
+        if state != "done" and self.undo is not None:
+            self.undo()  # before anybody can see that it has ended
+        with self._lock:
             self.result, self.problem, self.finished = result, told, time.time()
             if state == "done":
                 self.share, self.words = 1.0, "done"
             self.state = state
-        if state != "done" and self.undo is not None:
-            self.undo()
         self._ended.set()
         self._tell()
 

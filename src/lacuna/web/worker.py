@@ -42,6 +42,7 @@ def main() -> None:
     answer({"ready": os.getpid()})
     while (asked := inbox.next()) is not None:
         name = asked["id"]
+        answer({"id": name, "begun": True})
         try:
             told = TASKS[asked["task"]](asked["args"], Reporter(name, inbox, answer))
         except Exception as error:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lacuna import weights as registry
-from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, OptionError, WeightsNotFoundError
+from lacuna.devices import Precision, as_tensor, choose_device, memory_errors, torch_threads
+from lacuna.errors import WeightsNotFoundError
 from lacuna.methods.cnn.showing import collect_shown, frame_of, show, tell
 from lacuna.progress import note, report
-from lacuna.sizing import mirror, resize, shrink
-from lacuna.threads import thread_count
+from lacuna.sizing import resize, shrink
 from lacuna.types import Aux, Explanation, FloatImage, Hole, OnStep
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
-
-PIP = 'pip install "lacuna[torch]"'
-Precision = Literal["float32", "bfloat16", "float16"]
-
-
-def missing() -> str | None:
-    """Return None when torch and safetensors are installed, else what to install."""
-    absent = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
-    return f"it needs {' and '.join(absent)}; {PIP}" if absent else None
 
 
 @dataclass(frozen=True)
@@ -130,20 +119,13 @@ class NetMethod:
         frame_of(height, width)
         show("seen", lambda: colours, "What the network saw: the hole is empty.")
         inputs = [as_tensor(array, multiple, place) for array in (colours, hole[..., None], sketch)]
-        with _watched(self.net, on_step), torch_threads(), torch.inference_mode():
-            try:
-                out, sound = self._predict(inputs, self.precision)
-                if not sound:
-                    note(f"{self.precision} overflowed in {self.NAME}; filled again in float32")
-                    frame_of(height, width)
-                    out, _ = self._predict(inputs, "float32")
-            except (torch.OutOfMemoryError, RuntimeError) as error:
-                if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-                    raise DeviceOutOfMemoryError(
-                        f"memory ran out in method {self.NAME!r} on a frame of {width}×{height}; give a "
-                        "smaller picture, a smaller hole or a smaller context"
-                    ) from error
-                raise
+        where = f"method {self.NAME!r} on a frame of {width}×{height}"
+        with _watched(self.net, on_step), torch_threads(), torch.inference_mode(), memory_errors(where):
+            out, sound = self._predict(inputs, self.precision)
+            if not sound:
+                note(f"{self.precision} overflowed in {self.NAME}; filled again in float32")
+                frame_of(height, width)
+                out, _ = self._predict(inputs, "float32")
         array = out[0, :, :height, :width].permute(1, 2, 0).float().clamp(0, 1).cpu().numpy()  # (H, W, 3)
         show("prediction", lambda: array, "What the network predicted, before the known pixels are put back.")
         tell(lambda: _faithfulness(array, colours, hole))
@@ -165,63 +147,9 @@ class NetMethod:
         return out, bool(torch.stack(finite).all())  # one wait for the device, not one a layer
 
 
-@contextmanager
-def torch_threads() -> Iterator[None]:
-    """Let torch use as many threads as Lacuna does, in this thread; the last bits of a result go by it."""
-    import torch
-
-    before = torch.get_num_threads()
-    if before == thread_count():
-        yield
-        return
-    torch.set_num_threads(thread_count())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _faithfulness(made: FloatImage, seen: FloatImage, hole: Hole) -> str:
     off = 255 * np.abs(made - seen)[~hole]
     return f"Known pixels were predicted within {np.median(off):.0f} of 255 levels, half of them."
-
-
-def choose_device(name: str) -> torch.device:
-    """Return a device that is there.
-
-    Raises
-    ------
-    OptionError : not the name of a device.
-    DeviceUnavailableError : not here.
-    """
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or not (number == "" or number.isdecimal()):
-        raise OptionError(f"device is {name!r}; expected auto, cpu, cuda, cuda:N or mps")
-    count = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}[kind]
-    if int(number or 0) >= count:
-        raise DeviceUnavailableError(f"device {name!r} is not here; use device='cpu' or 'auto'")
-    return torch.device(name)
-
-
-def as_tensor(array: Any, multiple: int, place: torch.device) -> Any:
-    """Return a (1, C, H', W') tensor, mirrored outwards to multiples of a number."""
-    import torch
-
-    if array is None:
-        return None
-    height, width = array.shape[:2]
-    below, right = -height % multiple, -width % multiple
-    # 16 pixels at least: reflecting convolutions at 1/8 need two.
-    below += multiple * (-(-max(16 - height - below, 0) // multiple))
-    right += multiple * (-(-max(16 - width - right, 0) // multiple))
-    wide = mirror(array, (height + below, width + right)).astype(np.float32)
-    # (1, C, H', W'), channels last in memory as they came
-    return torch.from_numpy(wide).permute(2, 0, 1)[None].to(place)
 
 
 _local = threading.local()
