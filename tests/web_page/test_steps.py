@@ -136,8 +136,8 @@ def test_a_folder_becomes_a_zip(page: Any, blocks: Path, tmp_path: Path) -> None
     page.page.locator(".queue .failed").wait_for()
     page.page.locator("button:has-text('Download zip'):enabled").wait_for()
     name, data = page.download(page.button("Download zip").click)
-    assert name == "lacuna.zip"
+    assert name == "filled.zip"
     with zipfile.ZipFile(io.BytesIO(data)) as pack:
         assert {"a.filled.png", "b.filled.png", "report.json"} <= set(pack.namelist())
-    page.button("Clear").click()
+    page.page.locator("dialog").get_by_role("button", name="Clear").click()
     page.button("Choose a folder").wait_for()

@@ -114,6 +114,9 @@ async function openFile(file: File): Promise<void> {
   if (await actions.openFile(file)) showProject();
 }
 
+/** Counts where one went, so that an answer that comes late is known as such. */
+let visits = 0;
+
 /** The project's id is in the address: a reload, or a bookmark, comes back to it. */
 function showProject(): void {
   const id = editor.project?.id;
@@ -125,12 +128,17 @@ function showProject(): void {
 }
 
 function leave(): void {
+  visits++;
   editor.close();
   showProject();
 }
 
 async function openById(id: string): Promise<void> {
-  const outcome = await actions.openProject(id);
+  const mine = ++visits;
+  const project = await actions.fetchProject(id);
+  // Somebody went on, or back, while it was fetched.
+  if (mine !== visits) return;
+  const outcome = typeof project === "string" ? project : await actions.openProject(project);
   if (outcome === "gone") {
     notices.advise("That project is not on the server any more: projects expire.", "Open the photo again.");
     editor.close();
@@ -177,7 +185,6 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("pointerdown", () => document.body.classList.remove("by-keys"));
 addEventListener("popstate", () => void fromAddress());
-addEventListener("hashchange", () => void fromAddress());
 
 async function start(): Promise<void> {
   followTheme();

@@ -102,13 +102,18 @@ export function paint(words: Uint32Array, side: number, colour: string, outlined
 /** A reduced pixel is set if any of its pixels is: a hairline stays in sight however far one is away. */
 export function reduce(pixels: Uint8Array, level: number, into: Uint32Array): void {
   const side = TILE >> level;
-  for (let start = pixels.indexOf(1); start >= 0; ) {
+  let start = pixels.indexOf(1);
+  while (start >= 0) {
     const found = pixels.indexOf(0, start);
-    // A run ends with its row at the latest, so that it can be drawn as one line.
-    const end = Math.min(found < 0 ? pixels.length : found, (Math.floor(start / TILE) + 1) * TILE);
-    const row = (Math.floor(start / TILE) >> level) * side;
-    const column = start % TILE;
-    into.fill(0xffffffff, row + (column >> level), row + ((column + end - start - 1) >> level) + 1);
-    start = end >= pixels.length ? -1 : pixels[end] === 1 ? end : pixels.indexOf(1, end);
+    const end = found < 0 ? pixels.length : found;
+    // A run may go on over the ends of rows; each row's part is one line of the reduced tile.
+    while (start < end) {
+      const stop = Math.min(end, (Math.floor(start / TILE) + 1) * TILE);
+      const row = (Math.floor(start / TILE) >> level) * side;
+      const column = start % TILE;
+      into.fill(0xffffffff, row + (column >> level), row + ((column + stop - start - 1) >> level) + 1);
+      start = stop;
+    }
+    start = pixels.indexOf(1, end);
   }
 }

@@ -87,19 +87,23 @@ export class Actions {
     return true;
   }
 
-  async openProject(id: string): Promise<"open" | "gone" | "failed"> {
+  async fetchProject(id: string): Promise<Project | "gone" | "failed"> {
     try {
-      const project = await api.project(id);
-      await this.editor.open(project);
-      const [offer] = Object.entries(project.offers);
-      if (project.pending) void this.resume(project.pending.job);
-      else if (offer) this.editor.setOffer({ job: offer[0], variants: offer[1], shown: 0 });
-      return "open";
+      return await api.project(id);
     } catch (error) {
       if (error instanceof ProblemError && error.gone) return "gone";
       this.notices.show(error);
       return "failed";
     }
+  }
+
+  /** Go on with a project as it stands, with whatever it was waiting for. */
+  async openProject(project: Project): Promise<"open"> {
+    await this.editor.open(project);
+    const [offer] = Object.entries(project.offers);
+    if (project.pending) void this.resume(project.pending.job);
+    else if (offer) this.editor.setOffer({ job: offer[0], variants: offer[1], shown: 0 });
+    return "open";
   }
 
   /** The page was reloaded while a job ran: go on watching it. */

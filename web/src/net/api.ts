@@ -141,8 +141,9 @@ export const job = (id: string) => get<Job>(`/jobs/${id}`);
 export const cancelJob = (id: string) => send<Job>("DELETE", `/jobs/${id}`, undefined);
 export const eventsUrl = (id: string) => `${ROOT}/jobs/${id}/events`;
 
-export const startBatch = (settings: FillSettings, count: number) =>
-  send<Batch>("POST", "/batches", { settings, count });
+export function startBatch({ variants: _, ...settings }: FillSettings, count: number): Promise<Batch> {
+  return send<Batch>("POST", "/batches", { settings, count });
+}
 
 export function addToBatch(id: string, image: File, mask: File): Promise<BatchItem> {
   const form = new FormData();

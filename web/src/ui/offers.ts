@@ -10,8 +10,8 @@ import { around } from "./steps";
 const SIZE = 320;
 
 export function offers(editor: Editor, actions: Actions): HTMLElement {
-  const cards = h("div", { class: "cards", role: "radiogroup", "aria-label": "Variants" });
-  const part = h("aside", { class: "offers", "aria-label": "Variants to choose from" }, [
+  const cards = h("div", { class: "cards", role: "radiogroup", "aria-label": "Variants to choose from" });
+  const part = h("aside", { class: "offers" }, [
     cards,
     h("div", { class: "row" }, [
       h("p", { class: "help" }, ["Look at each on the picture; C shows it before."]),
