@@ -161,7 +161,7 @@ def test_words_stand_out_from_what_is_behind_them(
         const words = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()).join("");
         if (!words || !e.checkVisibility() || e.closest(":disabled, .off, svg, option, .unseen")) continue;
         const back = behind(e);
-        const [a, b] = [back, style(e).color].map((colour) => light(over(back, colour))).sort((x, y) => y - x);
+        const [a, b] = [back, style(e).color].map((c) => light(over(back, c))).sort((x, y) => y - x);
         found.push([Math.round((a + 0.05) / (b + 0.05) * 100) / 100, words]);
       }
       return found;

@@ -1,14 +1,31 @@
-"""A photo of 24 megapixels: what is done for every movement of the pointer takes less than 8 ms."""
+"""How fast it is: less than 8 ms for every movement at 24 megapixels, less than 2 s for a fill of one.
+
+The figures are shown by ``pytest -rP``.
+"""
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 BUDGET = 8.0
-"""Milliseconds."""
+"""Milliseconds for a movement of the pointer."""
+
+PATIENCE = 2.0
+"""Seconds from the key to the filled photo on the screen."""
+
+
+def crowd() -> float:
+    """By how much a machine that does other things, too, is slower."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
 
 # Dispatching is synchronous: the time that it takes is the time that the page's handlers take.
 MOVES = """
@@ -54,23 +71,41 @@ def test_brush_and_pan_at_24_megapixels(page: Any, huge: Path) -> None:
         page.page.mouse.move(*start)
         page.page.mouse.down()
         page.page.evaluate("() => { window.frames_.length = 0; }")
-        passes = []
+        times = []
         for there_and_back in range(4):
             ends = (start, end) if there_and_back % 2 == 0 else (end, start)
-            passes.append(page.page.evaluate(MOVES, [*ends, 50]))
+            times += page.page.evaluate(MOVES, [*ends, 50])
         page.page.wait_for_timeout(100)
         page.page.mouse.up()
-        times = sorted(time for each in passes for time in each)
+        times.sort()
         frames = sorted(page.page.evaluate("() => window.frames_"))
         name = {"b": "brush", "h": "pan"}[tool]
         for what, all_times in (("handler", times), ("frame", frames)):
             middle, late = statistics.median(all_times), all_times[int(0.95 * len(all_times))]
-            sys.stdout.write(
-                f"{name} {what}: median {middle:.2f} ms, 95 % below {late:.2f} ms\n"
-            )  # pytest -rP
-        assert statistics.median(times) < BUDGET
-        # Other processes have the processor in between: what one pass of four took counts.
-        assert max(map(min, zip(*passes, strict=True))) < BUDGET
+            sys.stdout.write(f"{name} {what}: median {middle:.2f} ms, 95 % below {late:.2f} ms\n")
+        assert times[int(0.75 * len(times))] < BUDGET * crowd()
     assert page.marked > 500_000
     page.page.keyboard.press("Control+z")
     page.wait_marked(lambda count: count == 0)
+
+
+def test_from_the_key_to_the_filled_photo(page: Any, photo: Path, tmp_path: Path) -> None:
+    with Image.open(photo) as picture:
+        large = picture.resize((1250, 800), Image.Resampling.LANCZOS)
+    grain = np.random.default_rng(5).integers(-5, 6, (800, 1250, 1))
+    Image.fromarray((np.asarray(large) + grain).clip(0, 255).astype(np.uint8)).save(
+        tmp_path / "large.jpg", quality=92
+    )
+    page.open(tmp_path / "large.jpg")
+    page.drag((100, 100), (130, 130))
+    page.fill()  # the first one of a server reads its kernels
+    page.page.keyboard.press("r")
+    page.drag((850, 380), (950, 530))
+    before = page.pixel(900, 450)
+    began = time.monotonic()
+    page.page.keyboard.press("Enter")
+    page.shows(900, 450, lambda colour: colour != before and not page.marked)
+    page.until("document.querySelectorAll('.step').length === 2")
+    seconds = time.monotonic() - began
+    sys.stdout.write(f"key to filled photo: {seconds:.2f} s\n")
+    assert seconds < PATIENCE * crowd()
