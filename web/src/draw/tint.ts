@@ -15,7 +15,7 @@ interface Painted {
 /** The coarsest level: a tile of 16 × 16. */
 const LEVELS = 5;
 /** From here on pixels are squares, and an outline would be as thick as they are. */
-const SQUARES = 2;
+const SQUARES = 4;
 /** How much of the picture the tint hides, and how much its outline, 0 … 255. */
 const INSIDE = 128;
 const EDGE = 235;

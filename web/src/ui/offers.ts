@@ -1,5 +1,6 @@
 /** Variants side by side: look at each on the picture, keep one. */
 
+import { pan } from "../core/view";
 import type { Actions } from "../editor/actions";
 import type { Editor } from "../editor/editor";
 import { cropUrl } from "../net/api";
@@ -8,6 +9,8 @@ import { button, h, replace } from "./dom";
 import { around } from "./steps";
 
 const SIZE = 320;
+/** Between the hole and the variants below it, in CSS pixels. */
+const GAP = 40;
 
 export function offers(editor: Editor, actions: Actions): HTMLElement {
   const cards = h("div", { class: "cards", role: "radiogroup", "aria-label": "Variants to choose from" });
@@ -27,7 +30,8 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
       built = "";
       return;
     }
-    if (built !== offer.job) {
+    const first = built !== offer.job;
+    if (first) {
       built = offer.job;
       const hole = editor.hole.bounds();
       const box: WireBox | undefined =
@@ -59,6 +63,7 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
         }),
       );
     }
+    if (first) showHole(editor, part.offsetHeight);
     [...cards.children].forEach((card, index) => {
       card.setAttribute("aria-checked", String(index === offer.shown));
     });
@@ -75,4 +80,15 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
     editor.setOffer({ ...offer, shown });
   });
   return part;
+}
+
+/** Move the picture up if the variants would hide what they are about. */
+function showHole(editor: Editor, taken: number): void {
+  const hole = editor.hole.bounds();
+  if (!hole) return;
+  const { view, screen } = editor;
+  const free = screen.height - taken - GAP;
+  if (hole.bottom * view.scale + view.y <= free) return;
+  const middle = ((hole.top + hole.bottom) / 2) * view.scale + view.y;
+  editor.setView(pan(view, 0, free / 2 - middle));
 }
