@@ -31,7 +31,7 @@ def test_nothing_comes_from_elsewhere(page: Any, blocks: Path) -> None:
     assert [url for url in asked if not url.startswith((page.url, "blob:"))] == []
 
 
-def test_a_photo_can_be_dropped_or_pasted(page: Any, blocks: Path) -> None:
+def test_a_photo_can_be_dropped_or_pasted(page: Any, photo: Path) -> None:
     page.goto()
     script = """
     ([kind, bytes, name]) => {
@@ -42,8 +42,8 @@ def test_a_photo_can_be_dropped_or_pasted(page: Any, blocks: Path) -> None:
       window.dispatchEvent(event);
     }"""
     for kind in ("drop", "paste"):
-        page.page.evaluate(script, [kind, list(blocks.read_bytes()), f"{kind}.png"])
-        page.until(f"document.querySelector('.filename').textContent === '{kind}.png'")
+        page.page.evaluate(script, [kind, list(photo.read_bytes()), f"{kind}.jpg"])
+        page.until(f"document.querySelector('.filename').textContent === '{kind}.jpg'")
 
 
 def test_what_is_no_picture_is_refused_in_plain_words(page: Any, tmp_path: Path) -> None:
