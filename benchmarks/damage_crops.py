@@ -17,7 +17,7 @@ import torch
 from damage import MASKED, VISIBLE, Plan, veils
 from torch.nn import functional as F  # noqa: N812 - torch's own custom
 
-from lacuna.detect.network import HATS
+from lacuna.detect.network import GAIN, HATS
 
 Among = Callable[..., torch.Tensor]
 
@@ -236,7 +236,7 @@ def planes(image: torch.Tensor) -> torch.Tensor:
     for side in HATS:
         opened = _widest(-_widest(-grey, side), side)
         closed = -_widest(-_widest(grey, side), side)
-        out += [(grey - opened) * (4 / 255), (closed - grey) * (4 / 255)]
+        out += [(grey - opened) * (GAIN / 255), (closed - grey) * (GAIN / 255)]
     return torch.cat(out, 1)
 
 

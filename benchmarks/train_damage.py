@@ -18,11 +18,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from damage_crops import Photos, Pool, batch
-from damage_net import Net
+from damage import damage
+from damage_crops import SEED, Photos, Pool, batch
+from damage_net import Net, export
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own custom
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lacuna.detect.network import planes
 
 WARM = 300
 """Steps until the full rate of learning."""
@@ -101,11 +104,18 @@ def main() -> None:
     if given.export is None:
         train(given, files)
         return
-    from damage_net import export
-
     net = Net()
     net.load_state_dict(torch.load(given.export, weights_only=True))
-    export(net, given.output)
+    export(net, given.output, examples(files))
+
+
+def examples(files: list[Path]) -> list[np.ndarray]:
+    """Return what the net may see of some damaged photos."""
+    out = []
+    for index, file in enumerate(files[:: max(len(files) // 48, 1)]):
+        photo = cv2.imread(str(file))[:320, :320, ::-1].astype(np.float32) / 255
+        out.append(planes(damage(photo, np.random.default_rng(SEED + index)).image))
+    return out
 
 
 if __name__ == "__main__":

@@ -73,6 +73,29 @@ def origin_map(
     return out
 
 
+def spread_map(spread: NDArray[np.floating], image: FloatImage) -> FloatImage:
+    """Show where fills disagree: from the dimmed picture over red to yellow.
+
+    Parameters
+    ----------
+    spread : (H, W), 0 or more; its largest value is shown brightest.
+    image : (H, W, C), [0, 1].
+
+    Returns
+    -------
+    (H, W, 3), [0, 1]; the dimmed picture where the fills agree.
+
+    Examples
+    --------
+    >>> spread_map(np.array([[0.0, 0.2]]), np.zeros((1, 2, 1), np.float32))[0].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    """
+    share = np.asarray(spread / max(float(spread.max()), 1e-9), np.float32)[..., None]
+    heat = np.concatenate([np.sqrt(share), share * share, np.zeros_like(share)], axis=2)
+    weight = np.minimum(4 * share, 1)
+    return np.asarray((1 - weight) * _dimmed(image) + weight * heat, np.float32)
+
+
 def mask_map(share: NDArray[np.floating]) -> FloatImage:
     """Return a mask as a picture: known white, missing black.
 

@@ -8,9 +8,9 @@ known pixel changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
@@ -22,10 +22,14 @@ from lacuna.errors import DeviceOutOfMemoryError, DeviceUnavailableError, Method
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, Saved, count_changed, save_image
 from lacuna.progress import collect_notes, report, scaled
 from lacuna.task import Blend, Settings, Task, prepare, whole_number
-from lacuna.types import Box, Explainable, Explanation, FloatImage, Hole, OnStep
+from lacuna.types import Box, Explainable, Explanation, FloatImage, Hole, Manifold, OnStep
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
+
+
+FillMany = Callable[..., list[FloatImage]]
+"""See `Manifold.fill_many`."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -306,12 +310,13 @@ class Inpainter:
             sketch,
             guide,
         )
-        return self._run(self._prepared(image, mask, how), how, 1)[0]
+        return self._run(self._prepared(image, mask, how), how, [how.seed])[0]
 
     def sample(self, image: Any, mask: Any, n: int, **how: Unpack[RunOptions]) -> list[Result]:
         """Fill the same hole ``n`` times, with the seeds ``seed``, ``seed + 1``, ….
 
-        Keywords as in `inpaint`; the picture is opened once.
+        Keywords as in `inpaint`; the picture is opened once. Methods that draw from noise make their samples
+        in batches, and each `Result.seconds` is then its share of the time.
 
         Raises
         ------
@@ -325,7 +330,14 @@ class Inpainter:
                 f"methods that can: {able}"
             )
         settings = Settings(**how)
-        return self._run(self._prepared(image, mask, settings), settings, n)
+        task, seeds = self._prepared(image, mask, settings), range(settings.seed, settings.seed + n)
+        if n > 1 and isinstance(self._method, Manifold):
+            return self._run(task, settings, seeds, self._method.fill_many)
+        steps = [scaled(settings.on_step, i / n, (i + 1) / n) for i in range(n)]
+        return [
+            self._run(task, replace(settings, on_step=step), [seed])[0]
+            for seed, step in zip(seeds, steps, strict=True)
+        ]
 
     def explain(
         self, image: Any, mask: Any, **how: Unpack[RunOptions]
@@ -352,13 +364,13 @@ class Inpainter:
             )
         told: list[Explanation] = []
 
-        def fill(*given: Any, **rest: Any) -> FloatImage:
-            told.append(method.explain(*given, **rest))
-            return told[-1].fill
+        def fill(*given: Any, seeds: Sequence[int], **rest: Any) -> list[FloatImage]:
+            told.append(method.explain(*given, seed=seeds[0], **rest))
+            return [told[-1].fill]
 
         settings = Settings(**how)
         task = self._prepared(image, mask, settings)
-        result = self._run(task, settings, 1, fill)[0]
+        result = self._run(task, settings, [settings.seed], fill)[0]
         return result, [(frame.box, one) for frame, one in zip(task.frames, told, strict=True)]
 
     def _prepared(self, image: Any, mask: Any, how: Settings) -> Task:
@@ -366,52 +378,67 @@ class Inpainter:
             return prepare(self.spec, image, mask, how)
 
     def _run(
-        self, task: Task, how: Settings, n: int, fill: Callable[..., FloatImage] | None = None
+        self, task: Task, how: Settings, seeds: Sequence[int], fill: FillMany | None = None
     ) -> list[Result]:
-        fill = fill or self._method.fill
-        with _memory_errors(self.spec.name):
-            steps = [scaled(how.on_step, i / n, (i + 1) / n) for i in range(n)]
-            return [self._fill(task, how.blend, how.seed + i, step, fill) for i, step in enumerate(steps)]
-
-    def _fill(
-        self, task: Task, blend: Blend, seed: int, on_step: OnStep | None, fill: Callable[..., FloatImage]
-    ) -> Result:
-        """Fill every frame, put the picture together and compare it with the original."""
+        """Fill every frame with each seed, put the pictures together and compare them with the original."""
         started = time.perf_counter()
-        with collect_notes() as notes:
-            parts = self._parts(task, blend, seed, on_step, fill)
-            after = task.picture.paste(parts, task.hole, weight=task.weight, opaque=task.opaque)
+        with _memory_errors(self.spec.name), collect_notes() as notes:
+            parts = self._parts(task, how, seeds, fill or self._fill_one)
+            # One seed needs one frame in memory at a time; several seeds share the work, and all frames wait.
+            pasted = parts if len(seeds) == 1 else list(parts)
+            afters = [
+                task.picture.paste(
+                    ((box, made[i]) for box, made in pasted),
+                    task.hole,
+                    weight=task.weight,
+                    opaque=task.opaque,
+                )
+                for i in range(len(seeds))
+            ]
+        results = [self._result(task, after, s, notes) for after, s in zip(afters, seeds, strict=True)]
+        report(how.on_step, 1.0, "done")
+        seconds = task.seconds + (time.perf_counter() - started) / len(seeds)
+        return [replace(result, seconds=seconds) for result in results]
+
+    def _result(self, task: Task, after: Picture, seed: int, notes: Sequence[str]) -> Result:
+        """Compare a filled picture with the original, and tell all about it."""
         changed = count_changed(task.picture, after, task.hole)
         if task.weight is not None:
-            notes.append(f"feather mixed {changed} known pixels with the fill")
-        report(on_step, 1.0, "done")
+            notes = [*notes, f"feather mixed {changed} known pixels with the fill"]
         return Result(
             image=after.native(),
             hole=task.hole,
             method=self.spec.name,
             options=dict(self.options),
             seed=seed,
-            seconds=task.seconds + time.perf_counter() - started,
+            seconds=0.0,
             changed_outside=changed,
             notes=(*task.notes, *notes),
             picture=after,
             original=task.picture,
         )
 
+    def _fill_one(self, *given: Any, seeds: Sequence[int], **rest: Any) -> list[FloatImage]:
+        return [self._method.fill(*given, seed=seeds[0], **rest)]
+
     def _parts(
-        self, task: Task, blend: Blend, seed: int, on_step: OnStep | None, fill: Callable[..., FloatImage]
-    ) -> Iterator[tuple[Box, FloatImage]]:
+        self, task: Task, how: Settings, seeds: Sequence[int], fill: FillMany
+    ) -> Iterator[tuple[Box, list[FloatImage]]]:
         """Fill one frame after the other, so that no more than one is in memory; progress by area."""
         total, done = sum(frame.area for frame in task.frames), 0
         for frame in task.frames:
-            share = scaled(on_step, done / total, (done + frame.area) / total)
+            share = scaled(how.on_step, done / total, (done + frame.area) / total)
             report(share, 0.0, "filling")
             image, missing, aux = task.cut(frame)
-            until = 0.9 if blend == "membrane" else 1.0
-            made = fill(image, missing, aux=aux, seed=seed, on_step=scaled(share, 0.0, until))
-            made = _checked(made, image, missing, self.spec.name)
-            if blend == "membrane":
-                made = membrane(image, made, missing, on_step=scaled(share, until, 1.0))
+            until = 0.9 if how.blend == "membrane" else 1.0
+            made = fill(image, missing, aux=aux, seeds=seeds, on_step=scaled(share, 0.0, until))
+            if len(made) != len(seeds):
+                raise MethodError(
+                    f"method {self.spec.name!r} returned {len(made)} fills; expected {len(seeds)}"
+                )
+            made = [_checked(one, image, missing, self.spec.name) for one in made]
+            if how.blend == "membrane":
+                made = [membrane(image, one, missing, on_step=scaled(share, until, 1.0)) for one in made]
             yield frame.box, made
             done += frame.area
 

@@ -24,6 +24,8 @@ from lacuna.types import Method
 
 CATALOGUE = "lacuna.methods.catalogue:SPECS"
 ENTRY_POINTS = "lacuna.methods"
+MANY = 4
+"""An option that more methods than this have is too common for a message to list them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class MethodSpec:
     probe : ``"module:function"``; returns None when the method can run here, else what to install.
     weights : needs weights, which the option of that name gives.
     accelerated : has an option ``device`` and can run on other devices than the CPU.
+    slow : takes many seconds for a small hole on a CPU; comparisons of everything leave it out.
     """
 
     name: str
@@ -60,6 +63,7 @@ class MethodSpec:
     probe: str | None = None
     weights: bool = False
     accelerated: bool = False
+    slow: bool = False
 
     def missing(self) -> str | None:
         """Return None when the method can run here, else a line that says what to install."""
@@ -178,9 +182,20 @@ def parse_options(cls: Any, options: Mapping[str, Any], *, owner: str) -> dict[s
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             known = ", ".join(names) if names else "none"
-            raise OptionError(f"method {owner!r} has no option {key!r}; {hint}its options: {known}")
+            able = "" if near else _able(name)
+            raise OptionError(f"method {owner!r} has no option {key!r}; {hint}{able}its options: {known}")
         parsed[name] = _coerce(value, hints[name], f"option {name!r} of method {owner!r}")
     return parsed
+
+
+def _able(option: str) -> str:
+    """Return which methods have an option that another one has not, as part of a sentence."""
+    found = [
+        spec.name
+        for spec in list_methods()
+        if option in {f.name for f in _fields(load_factory(spec.factory))}
+    ]
+    return f"methods that have: {', '.join(found)}; " if 0 < len(found) <= MANY else ""
 
 
 def _fields(cls: Any) -> list[dataclasses.Field[Any]]:

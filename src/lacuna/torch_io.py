@@ -49,9 +49,7 @@ def read(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise WeightsNotFoundError(f"no weights at {path}")
-    with path.open("rb") as file:
-        head = file.read(9)
-    if path.suffix == SUFFIX or head[8:9] == b"{":
+    if _is_safetensors(path):
         state, config = _read_safetensors(path)
     else:
         state, config = tensors_of(_read_pickle(path), path), {}
@@ -90,6 +88,28 @@ def encode(state: Mapping[str, Tensor], header: Mapping[str, str]) -> bytes:
     text = json.dumps(told, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+def metadata(path: str | Path) -> dict[str, str]:
+    """Return what the header of a safetensors file says beside its tensors; nothing for other files.
+
+    Raises
+    ------
+    WeightsError : a damaged header.
+    """
+    if not _is_safetensors(Path(path)):
+        return {}
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is no complete safetensors file: {error}; fetch it again") from error
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(9)
+    return path.suffix == SUFFIX or head[8:9] == b"{"
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:

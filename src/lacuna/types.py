@@ -12,7 +12,7 @@ Files, PIL images and arrays of other types become canon at the door (`lacuna.im
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -71,6 +71,20 @@ class Method(Protocol):
         aux : spatial inputs; only those that the method's spec names are ever set.
         seed : any non-negative int; methods without randomness ignore it.
         on_step : progress out, cancellation in (it raises).
+        """
+        ...
+
+
+@runtime_checkable
+class Manifold(Protocol):
+    """What a `Method` implements as well if it makes many fills of one hole faster than one by one."""
+
+    def fill_many(
+        self, image: FloatImage, hole: Hole, *, aux: Aux, seeds: Sequence[int], on_step: OnStep | None = None
+    ) -> list[FloatImage]:
+        """Return one fill for each seed; parameters as of `Method.fill`.
+
+        A fill need not have the very bytes that `Method.fill` gives for its seed: batches round otherwise.
         """
         ...
 

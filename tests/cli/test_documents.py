@@ -49,6 +49,7 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
         "augment",
         "mask detect",
         "restore",
+        "sample",
     ],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:

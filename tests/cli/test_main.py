@@ -124,6 +124,13 @@ def test_the_command_line_runs_in_another_thread_too(lacuna: Callable) -> None:
     assert codes == [0]
 
 
+def test_the_command_line_is_a_module_for_launchers() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lacuna.cli", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()[0]) == (0, "lacuna")
+
+
 def test_a_closed_pipe_is_no_error_message() -> None:
     code = "import sys; from lacuna.cli import main; sys.exit(main(['methods', '--json']))"
     read, write = os.pipe()

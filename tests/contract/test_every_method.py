@@ -22,8 +22,8 @@ from lacuna.registry import MethodSpec
 from lacuna.types import Explainable
 
 SPECS = lacuna.list_methods()
-# Networks need weights: test_networks.py asks them, with random ones.
-HERE = [spec for spec in SPECS if spec.missing() is None and not spec.weights]
+# Networks need weights: test_networks.py asks them, with random ones. Slow methods: test_diffusion.py.
+HERE = [spec for spec in SPECS if spec.missing() is None and not spec.weights and not spec.slow]
 Make = Callable[..., np.ndarray]
 
 

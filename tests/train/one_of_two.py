@@ -21,6 +21,7 @@ def gradients(recipe: Recipe, folder: Path) -> tuple[bool, dict[str, torch.Tenso
     for module in run.nets["net"].modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()  # it mixes the samples of a batch, which two processes do not share
+    torch.manual_seed(1)
     samples = run.samples(run.batches.get(*run.wanted(0)))
     found = {}
     for turn in run.task.turns(0):

@@ -55,7 +55,14 @@ def test_two_processes_give_the_gradients_of_one_with_twice_the_batch(tiny: Any,
         "critic": {},
         "losses": {"hole": 6.0, "valid": 1.0, "variation": 0.1},
     }
-    changes: list[dict[str, Any]] = [{}, plain]
+    options = {"width": 32, "multiples": [1, 1], "blocks": 1, "attention": [1], "head": 32}
+    noisy = {
+        "task": "diffusion",  # draws times and noise
+        "net": {"kind": "guided-diffusion", "options": options},
+        "critic": {},
+        "losses": {},
+    }
+    changes: list[dict[str, Any]] = [{}, plain, noisy]
     gradients = runpy.run_path(str(SCRIPT))["gradients"]
     ones = [gradients(tiny(**more, data__batch=4), tmp_path)[1] for more in changes]
     twos = in_two_processes([tiny(**more, data__batch=2) for more in changes], tmp_path)

@@ -27,6 +27,7 @@ from lacuna.cli.inpaint import inpaint
 from lacuna.cli.mask import app as mask_app
 from lacuna.cli.methods import methods
 from lacuna.cli.restore import restore
+from lacuna.cli.sample import sample
 from lacuna.cli.study import study
 from lacuna.cli.train import train
 from lacuna.cli.turn import stitch, straighten
@@ -56,6 +57,7 @@ for _command in (
     augment,
     restore,
     explain,
+    sample,
     compare,
     verify,
     methods,

@@ -68,8 +68,8 @@ def compare(
 ) -> int:
     """Fill the same hole with every method and show the fills side by side.
 
-    Methods that cannot run here, or fail, are named. [bold]auto[/] and methods that need weights are
-    left out unless asked for.
+    Methods that cannot run here, or fail, are named. [bold]auto[/], methods that need weights
+    and slow ones are left out unless asked for.
     """
     if output == options.STREAM:
         raise typer.BadParameter("compare writes its sheet to a file; - is for IMAGE and --mask only")
@@ -82,7 +82,9 @@ def compare(
 
     names = [registry.get(name).name for name in method or ()]
     names = names or [
-        spec.name for spec in registry.list_methods() if spec.family != "meta" and not spec.weights
+        spec.name
+        for spec in registry.list_methods()
+        if spec.family != "meta" and not spec.weights and not spec.slow
     ]
     with render.progress(quiet=quiet) as on_step:
         picture = open_image(options.source(image), **options.limit(max_pixels))

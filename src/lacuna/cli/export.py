@@ -19,7 +19,8 @@ def export(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="An .onnx or a .safetensors file.")
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="An .onnx or a .safetensors file, or a folder."),
     ],
     size: Annotated[
         str | None,
@@ -35,9 +36,14 @@ def export(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Write a trained net as ONNX, compared with the net before it is kept; or its weights as safetensors."""
+    """Write a trained net as ONNX, compared with the net before it is kept; or its weights as safetensors.
+
+    A run of latent-inpainting becomes a folder, as diffusers writes it.
+    """
     from lacuna.image.delivery import check_target
 
+    if not Path(output).suffix:
+        return _folder(checkpoint, output, half=half, latest=latest, as_json=as_json, quiet=quiet)
     check_target(Path(output), None, overwrite=overwrite)
     if Path(output).suffix == ".safetensors":
         return _weights_alone(checkpoint, output, half=half, latest=latest, as_json=as_json, quiet=quiet)
@@ -79,6 +85,25 @@ def _weights_alone(
         render.emit({"path": output, "bytes": size})
     else:
         render.say(f"wrote {output}: {size / 1e6:.1f} MB", quiet=quiet)
+    return 0
+
+
+def _folder(checkpoint: str, output: str, *, half: bool, latest: bool, as_json: bool, quiet: bool) -> int:
+    from lacuna.errors import OptionError
+    from lacuna.train import diffusers_folder
+    from lacuna.train.checkpoint import find, read_state
+
+    recipe, _ = read_state(find(checkpoint))
+    if not recipe.diffusion.base:
+        raise OptionError(
+            f"{output} has no ending; .onnx or .safetensors is expected for a run of task {recipe.task!r}"
+        )
+    weights = _weights(checkpoint, latest=latest)
+    diffusers_folder.write(Path(recipe.diffusion.base), weights, Path(output), half=half)
+    if as_json:
+        render.emit({"path": output})
+    else:
+        render.say(f"wrote {output}: a folder that fills holes", quiet=quiet)
     return 0
 
 

@@ -25,6 +25,7 @@ def inpaint(
     sam_decoder: options.SamDecoder = None,
     method: options.Method = "auto",
     option: options.Settings = None,
+    prompt: options.Prompt = None,
     seed: options.Seed = 0,
     sources: options.Sources = None,
     sketch: options.Sketch = None,
@@ -55,7 +56,7 @@ def inpaint(
 
     drawn = options.mask(mask)
     feather = feather or softness(drawn)
-    filler = Inpainter(method, options=options.pairs(option or ()))
+    filler = Inpainter(method, options=options.asked(option, prompt))
     how: dict[str, Any] = {"seed": seed, "blend": blend, "feather": feather, "context": context}
     how |= {"dilate": dilate, "invert": invert, "resize_mask": resize_mask, **options.limit(max_pixels)}
     if sources is not None:

@@ -47,6 +47,7 @@ def _facts(spec: MethodSpec) -> dict[str, Any]:
         "random": spec.random,
         "deterministic": spec.deterministic,
         "weights": spec.weights,
+        "slow": spec.slow,
         "available": missing is None,
         "missing": missing,
         "options": [

@@ -61,6 +61,15 @@ Settings = Annotated[
         rich_help_panel=_FILL,
     ),
 ]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="TEXT",
+        help="What to draw; for [bold]latent[/].",
+        rich_help_panel=_FILL,
+    ),
+]
 Seed = Annotated[
     int,
     typer.Option(
@@ -267,6 +276,21 @@ def pairs(values: Iterable[str]) -> dict[str, str]:
             raise OptionError(f"--option {key} is given twice: {found[key]!r} and {value!r}")
         found[key] = value
     return found
+
+
+def asked(values: Iterable[str] | None, prompt: str | None) -> dict[str, str]:
+    """Return the options of a method: those of ``--option``, and ``--prompt``, which is one of them.
+
+    Raises
+    ------
+    OptionError : see `pairs`; the prompt is given twice.
+    """
+    found = pairs(values or ())
+    if prompt is None:
+        return found
+    if "prompt" in found:
+        raise OptionError("the prompt is given twice: by --prompt and by --option prompt")
+    return {**found, "prompt": prompt}
 
 
 def default_output(image: str, word: str = "filled") -> str:

@@ -73,7 +73,8 @@ def _use(entry: Entry) -> str:
     """Return a command line that uses weights."""
     if entry.method.startswith("sam-"):
         return "lacuna remove … --click X,Y, as soon as encoder and decoder are both there"
-    return f"lacuna inpaint … --method {entry.method} --option weights={entry.name}"
+    method = "repaint" if entry.method == "guided-diffusion" else entry.method
+    return f"lacuna inpaint … --method {method} --option weights={entry.name}"
 
 
 def _add_checkpoint(name: str, path: Path) -> Entry:
@@ -85,10 +86,12 @@ def _add_checkpoint(name: str, path: Path) -> Entry:
     if reason is not None:
         raise MissingDependencyError(f"weights cannot be checked here: {reason}")
     from lacuna import torch_io
+    from lacuna.nets.denoising import KEY
     from lacuna.nets.loading import load
 
     method, net = load(path)
-    return weights.add(name, torch_io.dump(net), method=method, origin=path)
+    facts = {key: text for key, text in torch_io.metadata(path).items() if key == KEY}
+    return weights.add(name, torch_io.dump(net, facts), method=method, origin=path)
 
 
 def _add_onnx(name: str, path: Path, sidecar: str | None) -> tuple[Entry, list[str]]:

@@ -25,8 +25,9 @@ SCRATCHES, DUST = 0, 1
 
 HATS = (5, 15)
 """Sides of the squares that thin and thick lines fit into."""
-_GAIN = np.float32(4 / 255)
+GAIN = 4
 """Brings what stands out to the range of the colours."""
+_GAIN = np.float32(GAIN / 255)
 
 
 def planes(image: FloatImage) -> NDArray[np.float32]:

@@ -89,6 +89,11 @@ def cosine(steps: int = STEPS) -> Schedule:
     return Schedule(np.cumprod(1 - beta), np.arange(steps))
 
 
+def of_betas(beta: NDArray[np.float64]) -> Schedule:
+    """Return the schedule of given variances of the noise of each step, (T,), in (0, 1)."""
+    return Schedule(np.asarray(np.cumprod(1 - beta), np.float64), np.arange(len(beta)))
+
+
 def _check(steps: int) -> None:
     if steps < 1:
         raise OptionError(f"steps is {steps}; expected 1 or more")

@@ -1,7 +1,7 @@
 """PNG: every depth, and all chunks kept.
 
 Pillow decodes 8 bits and less, OpenCV 16-bit RGB(A). 16-bit grey and grey + alpha pass through Pillow in
-disguise: PNG's filters work on bytes, so 2 × 16 bit is the same stream as 4 × 8 bit.
+disguise: PNG's filters work on bytes, so 2 × 16 bit is the same stream as 4 × 8 bit. `png_pixels` encodes.
 
 References
 ----------
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lacuna.errors import ImageError, OutputError
+from lacuna.errors import ImageError
+from lacuna.image import png_pixels
 from lacuna.image.container import Container, Decoded, Meta, Pixels, channels, check_size
 from lacuna.image.previews import clean_exif, clean_xmp, orientation_of
 
@@ -28,7 +29,6 @@ Chunk = tuple[bytes, bytes]
 
 _XMP_KEY = b"XML:com.adobe.xmp\0"
 _RAW_EXIF = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
-_COMPRESSION = 4
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 # Chunks that describe samples as they were stored: meaningless once the palette or a bit depth has changed.
 _SAMPLES = (b"PLTE", b"tRNS", b"hIST", b"sBIT", b"bKGD")
@@ -86,11 +86,10 @@ def write(pixels: Pixels, source: PngFile | None, meta: Meta) -> bytes:
     pixels : (H, W[, C]), bool, uint8 or uint16, as they are to be stored.
     source : whose chunks to keep; None: make chunks from ``meta``.
     """
-    chunks = _split(_encode(pixels))
-    image = [chunk for chunk in chunks if chunk[0] in (b"IHDR", b"IDAT")]
+    head, data = png_pixels.encode(pixels)
     before = source.before if source is not None else _from_meta(meta)
     after = source.after if source is not None else ()
-    return _join([image[0], *before, *image[1:], *after, (b"IEND", b"")])
+    return _join([head, *before, data, *after, (b"IEND", b"")])
 
 
 def _split(data: bytes) -> list[Chunk]:
@@ -163,38 +162,6 @@ def _decode_opencv(data: bytes) -> Pixels:
     if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
         raise ImageError("the PNG file is damaged: its 16-bit pixels cannot be decoded")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB if bgr.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-
-
-def _encode(pixels: Pixels) -> bytes:
-    if pixels.dtype != np.uint16:
-        return _encode_pillow(pixels)
-    n = channels(pixels)
-    if n >= 3:
-        return _encode_opencv(pixels)
-    pairs = np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], n), dtype=">u2").view(np.uint8)
-    chunks = _split(_encode_pillow(pairs))
-    chunks[0] = _with_colour(chunks[0], 16, _GREY if n == 1 else _GREY_ALPHA)
-    return _join(chunks)
-
-
-def _encode_pillow(pixels: Pixels) -> bytes:
-    from PIL import Image
-
-    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(flat)).save(out, "PNG", compress_level=_COMPRESSION)
-    return out.getvalue()
-
-
-def _encode_opencv(pixels: Pixels) -> bytes:
-    import cv2
-
-    swap = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    bgr = cv2.cvtColor(np.ascontiguousarray(pixels), swap)
-    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
-    if not done:
-        raise OutputError("OpenCV could not encode the 16-bit PNG")
-    return data.tobytes()
 
 
 def _key_to_alpha(pixels: Pixels, transparency: bytes, depth: int) -> Pixels:

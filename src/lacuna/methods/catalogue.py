@@ -6,6 +6,7 @@ from lacuna.registry import MethodSpec
 
 _CLASSICAL = "lacuna.methods.classical"
 _CNN = "lacuna.methods.cnn"
+_DIFFUSION = "lacuna.methods.diffusion"
 _ONNX = "lacuna.methods.onnx"
 
 SPECS: tuple[MethodSpec, ...] = (
@@ -154,6 +155,43 @@ SPECS: tuple[MethodSpec, ...] = (
         factory=f"{_CNN}.pen_net:PenNet",
         reference="Zeng et al. 2019 (CVPR)",
         probe="lacuna.devices:missing",
+        weights=True,
+        accelerated=True,
+    ),
+    MethodSpec(
+        name="ddpm",
+        family="diffusion",
+        summary="draws the hole from noise, known pixels put into every step; many answers",
+        factory=f"{_DIFFUSION}.ddpm:Ddpm",
+        reference="Ho et al. 2020 (NeurIPS); Song et al. 2021 (ICLR)",
+        random=True,
+        from_nothing=True,
+        probe="lacuna.devices:missing",
+        accelerated=True,
+        slow=True,
+    ),
+    MethodSpec(
+        name="repaint",
+        family="diffusion",
+        summary="the same, going back again and again so that the hole takes to its rim; slow",
+        factory=f"{_DIFFUSION}.repaint:RePaint",
+        reference="Lugmayr et al. 2022 (CVPR)",
+        random=True,
+        from_nothing=True,
+        probe="lacuna.devices:missing",
+        accelerated=True,
+        slow=True,
+    ),
+    MethodSpec(
+        name="latent",
+        family="diffusion",
+        summary="Stable Diffusion, SDXL or Flux Fill: what a prompt says, or the picture; needs a model",
+        factory=f"{_DIFFUSION}.latent:Latent",
+        reference="Rombach et al. 2022 (CVPR)",
+        aux=frozenset({"guide"}),
+        random=True,
+        from_nothing=True,
+        probe=f"{_DIFFUSION}.pipelines:missing",
         weights=True,
         accelerated=True,
     ),

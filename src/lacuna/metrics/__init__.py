@@ -15,7 +15,7 @@ from lacuna.metrics.inception import Inception
 from lacuna.metrics.lpips import Lpips, find_lpips_weights
 from lacuna.metrics.pixels import PSNR_CAP, l1, l2, psnr
 from lacuna.metrics.running import Running, Summary
-from lacuna.metrics.samples import diversity
+from lacuna.metrics.samples import diversity, spread
 from lacuna.metrics.smoothness import seam, total_variation
 from lacuna.metrics.structure import ms_ssim, ssim
 
@@ -41,6 +41,7 @@ __all__ = [
     "ms_ssim",
     "psnr",
     "seam",
+    "spread",
     "ssim",
     "total_variation",
 ]

@@ -13,15 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.diffusion import Conditioning, Noise, Replacement, Schedule, ddim, denoiser, sample, schedules
+from lacuna.diffusion.denoisers import Says
 from lacuna.errors import ConfigError
 from lacuna.nets.loading import NETS
-from lacuna.train.recipe import Diffusion, Recipe
+from lacuna.train.recipe import Recipe
 from lacuna.train.tasks import Samples, compared, in_parts, made
 
 KIND = "guided-diffusion"
 COLOURS = 3
 SHOWN = COLOURS + 1
 """Channels that a conditioned net sees beside the noisy picture: the masked one, and the mask."""
+
+SECOND = 10**6
+"""Seed of the second completions: seeds of rows follow one another."""
 
 LEVELS = 4
 """Levels of noise at which validation asks about each photo."""
@@ -50,31 +54,24 @@ class Denoising:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe, self.settings = recipe, recipe.diffusion
-        _check(recipe)
-        inputs = COLOURS + SHOWN * self.settings.conditioned
+        settings = recipe.diffusion
+        check_settings(recipe, KIND)
+        inputs = COLOURS + SHOWN * settings.conditioned
         options = {"inputs": inputs, "outputs": COLOURS, **recipe.net.options}
         net = made(NETS, recipe.net.kind, options, "net")
         _check_net(net, inputs)
-        self.schedule = SCHEDULES[self.settings.schedule](self.settings.steps)
-        self._left = torch.from_numpy(self.schedule.left).float()
-        net.facts = {"lacuna.diffusion": json.dumps(self.facts())}  # type: ignore[assignment]
+        net.facts = {"lacuna.diffusion": json.dumps(facts(recipe))}  # type: ignore[assignment]
+        self._begin(recipe, net, SCHEDULES[settings.schedule](settings.steps), settings.says)
+
+    def _begin(self, recipe: Recipe, net: nn.Module, schedule: Schedule, says: Says) -> None:
+        self.recipe, self.settings = recipe, recipe.diffusion
+        self.schedule, self.says = schedule, says
+        self._left = torch.from_numpy(schedule.left).float()
         self.nets: dict[str, nn.Module] = {"net": net.to(memory_format=torch.channels_last)}  # type: ignore[call-overload]
         self._net: Net = net
         if recipe.run.compile:
             self._net = torch.compile(net)
             torch.backends.cudnn.benchmark = True  # every step has the same shapes
-
-    def facts(self) -> dict[str, object]:
-        """Return what a sampler must know of the weights."""
-        settings = self.settings
-        return {
-            "schedule": settings.schedule,
-            "steps": settings.steps,
-            "says": settings.says,
-            "size": self.recipe.data.sizes[-1][1],
-            "conditioned": settings.conditioned,
-        }
 
     def turns(self, step: int) -> Sequence[str]:
         """Return the only net."""
@@ -91,46 +88,61 @@ class Denoising:
         ----------
         .. [1] Kingma et al., Variational Diffusion Models, NeurIPS 2021, appendix I.1: times.
         """
+        samples = self.inner(samples)
         share, noise = drawn(samples.target)
         time = (share * len(self.schedule)).long().clamp(max=len(self.schedule) - 1)
         return {"denoising": self.error(self._net, samples, time, noise).mean()}
 
+    def inner(self, samples: Samples) -> Samples:
+        """Return the batch as the net knows it: as it is."""
+        return samples
+
+    def outer(self, x: Tensor) -> Tensor:
+        """Return what the net knows as pictures, −1 … 1."""
+        return x.clamp(-1, 1)
+
+    def weights(self, missing: Tensor) -> Tensor | float:
+        """Return how much the error of each place counts."""
+        if not self.settings.conditioned:
+            return 1.0
+        losses = self.recipe.losses
+        return torch.where(missing > 0, losses.hole, losses.valid)
+
     def error(self, net: Net, samples: Samples, time: Tensor, noise: Tensor) -> Tensor:
-        """Return (B,), the weighted squared error of what the net says at times (B,)."""
+        """Return (B,), the weighted squared error of what the net says at times (B,) of the inner batch."""
         left = self._left.to(time.device)[time][:, None, None, None]
         signal, spread = left.sqrt(), (1 - left).sqrt()
         target = samples.target
-        said = net(self.shown(signal * target + spread * noise, samples), time).float()
+        said = self.says_of(net, signal * target + spread * noise, time, samples)
         wanted = {"noise": noise, "velocity": signal * noise - spread * target, "clean": target}
-        squared = (said - wanted[self.settings.says]) ** 2
-        if self.settings.conditioned:
-            weight = self.recipe.losses
-            squared = squared * torch.where(samples.missing > 0, weight.hole, weight.valid)
-        return squared.flatten(1).mean(1) * importance(left.flatten(), self.settings)
+        squared = self.weights(samples.missing) * (said - wanted[self.says]) ** 2
+        return squared.flatten(1).mean(1) * importance(left.flatten(), self.says, self.settings.snr)
 
-    def shown(self, x: Tensor, samples: Samples) -> Tensor:
-        """Return what the net sees of a noisy picture, (B, 3 or 7, H, W)."""
-        if not self.settings.conditioned:
-            return x
-        return torch.cat([x, samples.target * (1 - samples.missing), samples.missing], dim=1)
+    def says_of(self, net: Net, x: Tensor, time: Tensor, samples: Samples) -> Tensor:
+        """Return what the net says of the noisy batch, (B, 3, H, W)."""
+        if self.settings.conditioned:
+            x = torch.cat([x, samples.target * (1 - samples.missing), samples.missing], dim=1)
+        return net(x, time).float()
 
     def fill(self, net: nn.Module, samples: Samples) -> Tensor:
         """Return completions by known-pixel replacement, of the same noise each time."""
-        return self._sampled(net, samples, Replacement(samples.target, samples.missing), 0)
+        return self.completed(net, samples, 0)
+
+    def completed(self, net: nn.Module, samples: Samples, seed: int) -> Tensor:
+        """Return completions, (B, 3, H, W), −1 … 1."""
+        return self.sampled(net, samples, Replacement(samples.target, samples.missing), seed)
 
     def rows(self, net: nn.Module, samples: Samples) -> list[Tensor]:
         """Return photos, what is known of them, two completions, and without a condition free samples."""
-        known = Replacement(samples.target, samples.missing)
-        kinds: list[Conditioning] = [known, known]
+        found = [self.completed(net, samples, seed) for seed in (0, SECOND)]
         if not self.settings.conditioned:
-            kinds.append(Conditioning())
-        made = [self._sampled(net, samples, kind, 10**6 * i) for i, kind in enumerate(kinds)]
-        return [samples.target, samples.target * (1 - samples.missing), *made]
+            found.append(self.sampled(net, samples, Conditioning(), 0))
+        return [samples.target, samples.target * (1 - samples.missing), *found]
 
     def measure(self, net: nn.Module, samples: Samples) -> dict[str, float]:
         """Return the error at fixed times and noise, and what completions miss where LPIPS is asked for."""
         found: list[Tensor] = []
-        for part in in_parts(samples):
+        for part in map(self.inner, in_parts(samples)):
             device, count = part.target.device, len(part.target)
             noise = Noise.seeded(len(found) * 1000, count)(part.target.cpu()).to(device)
             place = torch.arange(count, device=device) / count
@@ -142,16 +154,32 @@ class Denoising:
             values |= compared(self, net, samples, self.recipe.run.lpips)
         return values
 
-    def _sampled(self, net: nn.Module, samples: Samples, condition: Conditioning, seed: int) -> Tensor:
+    def sampled(
+        self, net: nn.Module, samples: Samples, condition: Conditioning, seed: int, *, clamp: bool = True
+    ) -> Tensor:
+        """Walk from noise to pictures in the few steps of ``preview``."""
         schedule = self.schedule.respaced(min(self.settings.preview, len(self.schedule)))
+        inner = self.inner(samples)
 
         def says(x: Tensor, step: Tensor) -> Tensor:
-            return net(self.shown(x, samples), step).float()  # type: ignore[no-any-return]
+            return self.says_of(net, x, step, inner)
 
-        noise = Noise.seeded(seed, len(samples.target))
-        denoise = denoiser(says, schedule, says=self.settings.says)
-        start = noise(samples.target)
-        return sample(denoise, schedule, start, noise=noise, condition=condition, step=ddim()).clamp(-1, 1)
+        noise = Noise.seeded(seed, len(inner.target))
+        denoise = denoiser(says, schedule, says=self.says, clamp=clamp)
+        start = noise(inner.target)
+        return self.outer(sample(denoise, schedule, start, noise=noise, condition=condition, step=ddim()))
+
+
+def facts(recipe: Recipe) -> dict[str, object]:
+    """Return what a sampler must know of the weights."""
+    settings = recipe.diffusion
+    return {
+        "schedule": settings.schedule,
+        "steps": settings.steps,
+        "says": settings.says,
+        "size": recipe.data.sizes[-1][1],
+        "conditioned": settings.conditioned,
+    }
 
 
 def drawn(like: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,26 +200,40 @@ def drawn(like: Tensor) -> tuple[Tensor, Tensor]:
     return place[part], noise[part]
 
 
-def importance(left: Tensor, settings: Diffusion) -> Tensor:
+def importance(left: Tensor, says: Says, most: float) -> Tensor:
     """Return the weights of times at which a share ``left`` (B,) of the picture is left.
+
+    Parameters
+    ----------
+    most : γ, largest ratio of signal to noise that counts; 0 weighs all alike.
 
     References
     ----------
     .. [1] Hang et al., Efficient Diffusion Training via Min-SNR Weighting Strategy, ICCV 2023,
        arXiv:2303.09556, section 3.4.
     """
-    if not settings.snr:
+    if not most:
         return torch.ones_like(left)
     ratio = left / (1 - left)
-    capped = ratio.clamp(max=settings.snr)
+    capped = ratio.clamp(max=most)
     per = {"noise": ratio, "velocity": ratio + 1, "clean": torch.ones_like(ratio)}
-    return capped / per[settings.says]
+    return capped / per[says]
 
 
-def _check(recipe: Recipe) -> None:
+def check_settings(recipe: Recipe, kind: str) -> None:
+    """Refuse what no diffusion can have.
+
+    Parameters
+    ----------
+    kind : of the net.
+
+    Raises
+    ------
+    ConfigError
+    """
     settings = recipe.diffusion
     rules = (
-        ("net.kind", recipe.net.kind, recipe.net.kind == KIND, f"{KIND!r}, which is told the time"),
+        ("net.kind", recipe.net.kind, recipe.net.kind == kind, f"{kind!r} for this task"),
         ("critic.kind", recipe.critic.kind, not recipe.critic.kind, "none; diffusion has no critic"),
         ("diffusion.steps", settings.steps, settings.steps >= 1, "1 or more"),
         ("diffusion.snr", settings.snr, settings.snr >= 0, "0 or more"),

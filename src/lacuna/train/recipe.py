@@ -160,6 +160,8 @@ class Diffusion:
     conditioned : the net is shown the masked picture and the mask, and ``losses.hole`` and ``losses.valid``
         weigh its error inside and outside the hole; otherwise it sees neither, and the error counts alike.
     preview : steps of the sampler for sheets.
+    base : folder of a latent diffusion model as diffusers writes it; of latent inpainting alone.
+    prompt : what every photo is said to show; of latent inpainting alone.
     """
 
     schedule: Literal["linear", "cosine"] = "linear"
@@ -168,6 +170,8 @@ class Diffusion:
     snr: float = 0.0
     conditioned: bool = False
     preview: int = 10
+    base: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ class Recipe:
     run: Run = field(default_factory=Run)
 
 
-FREE = ("run", "data.path", "data.memory", "about", "losses.weights", "diffusion.preview")
+FREE = ("run", "data.path", "data.memory", "about", "losses.weights", "diffusion.preview", "diffusion.base")
 """What a continuation may change."""
 
 

@@ -264,7 +264,17 @@ def _diffusion(recipe: Recipe) -> Task:
     return Denoising(recipe)
 
 
-TASKS: dict[str, Callable[[Recipe], Task]] = {"inpainting": Inpainting, "diffusion": _diffusion}
+def _latent_inpainting(recipe: Recipe) -> Task:
+    from lacuna.train.latent import LatentInpainting
+
+    return LatentInpainting(recipe)
+
+
+TASKS: dict[str, Callable[[Recipe], Task]] = {
+    "inpainting": Inpainting,
+    "diffusion": _diffusion,
+    "latent-inpainting": _latent_inpainting,
+}
 """The families of recipes."""
 
 

@@ -1,6 +1,7 @@
 """Weights that users have added: a folder of files and an index with their sha256. No torch here.
 
-The folder is ``LACUNA_WEIGHTS``, else ``lacuna/weights`` in the user's cache folder. Nothing is downloaded.
+Some are shipped and lie beside this file. The folder of the users' own is ``LACUNA_WEIGHTS``, else
+``lacuna/weights`` in the user's cache folder. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from lacuna.errors import ChecksumMismatchError, OptionError, OutputError, Weigh
 VARIABLE = "LACUNA_WEIGHTS"
 INDEX = "index.json"
 SIDECAR = ".toml"
+SHIPPED = {"ddpm": "ddpm-64.safetensors"}
+"""What Lacuna brings along: file names by method; other methods may use the same file."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -155,6 +158,26 @@ def find(reference: str | Path, *, method: str | None = None) -> Path:
         raise WeightsNotFoundError(f"{path} is gone; add the weights {entry.name!r} again")
     if sha256_of(path) != entry.sha256:
         raise ChecksumMismatchError(f"{path} has changed since it was added; add the weights again")
+    return path
+
+
+def shipped(name: str, *, method: str | None = None) -> Path:
+    """Return a file that Lacuna brings along.
+
+    Parameters
+    ----------
+    name : of `SHIPPED`. method : that asks for it, for the message.
+
+    Raises
+    ------
+    WeightsNotFoundError : this copy of Lacuna was installed without it.
+    """
+    path = Path(__file__).parent / SHIPPED[name]
+    if not path.is_file():
+        raise WeightsNotFoundError(
+            f"method {method or name!r} finds no {path.name}, which Lacuna brings along; install Lacuna "
+            "again, or name weights of your own: --option weights=FILE"
+        )
     return path
 
 
