@@ -89,6 +89,32 @@ def test_brush_and_pan_at_24_megapixels(page: Any, huge: Path) -> None:
     page.wait_marked(lambda count: count == 0)
 
 
+def test_full_resolution_is_a_key_away(page: Any, huge: Path) -> None:
+    page.open(huge)
+    page.shows(3000, 2000, lambda colour: colour[3] == 255)
+    page.page.keyboard.press("1")  # the middle stays where it is
+    page.until("document.querySelector('.zoom').textContent === '100 %'")
+    with Image.open(huge) as picture:
+        part = np.asarray(picture.crop((2990, 1990, 3010, 2010))).astype(int)
+    script = """() => {
+      const canvas = document.querySelector(".stage canvas");
+      const [x, y] = [Math.floor(canvas.width / 2), Math.floor(canvas.height / 2)];
+      return [...canvas.getContext("2d").getImageData(x - 10, y - 10, 20, 20).data];
+    }"""
+    until = time.monotonic() + 20
+    while True:
+        shown = np.reshape(page.page.evaluate(script), (20, 20, 4))[..., :3]
+        # Half a pixel to either side, as the window's sides are odd or even.
+        off = min(
+            np.abs(np.roll(part, by, (0, 1)) - shown)[2:-2, 2:-2].max()
+            for by in ((0, 0), (0, 1), (1, 0), (1, 1))
+        )
+        if off <= 1:
+            break
+        assert time.monotonic() < until, off
+        time.sleep(0.05)
+
+
 def test_from_the_key_to_the_filled_photo(page: Any, photo: Path, tmp_path: Path) -> None:
     with Image.open(photo) as picture:
         large = picture.resize((1250, 800), Image.Resampling.LANCZOS)

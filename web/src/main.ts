@@ -75,14 +75,14 @@ const doors: Doors = {
     panel.querySelector<HTMLElement>(".detectors button")?.focus();
   },
   enter: () => {
-    if (editor.offer) void actions.chooseVariant(editor.offer.shown);
-    else if (editor.tool === "frame") void actions.outpaint(editor.margins);
-    else void actions.fill();
+    if (editor.offer) void actions.fills.chooseVariant(editor.offer.shown);
+    else if (editor.tool === "frame") void actions.fills.outpaint(editor.margins);
+    else void actions.fills.fill();
   },
   cancel: () => {
     if (pointer.cancel() || keyboard.cancel()) return;
     if (editor.work?.cancel) editor.work.cancel();
-    else if (editor.offer) void actions.dropVariants();
+    else if (editor.offer) void actions.fills.dropVariants();
     else if (editor.compare !== "off") editor.setCompare("off");
     else document.body.classList.remove("panel-open");
   },
@@ -111,7 +111,7 @@ async function choosePhoto(): Promise<void> {
 }
 
 async function openFile(file: File): Promise<void> {
-  if (await actions.openFile(file)) showProject();
+  if (await actions.opening.openFile(file)) showProject();
 }
 
 /** Counts where one went, so that an answer that comes late is known as such. */
@@ -135,10 +135,10 @@ function leave(): void {
 
 async function openById(id: string): Promise<void> {
   const mine = ++visits;
-  const project = await actions.fetchProject(id);
+  const project = await actions.opening.fetchProject(id);
   // Somebody went on, or back, while it was fetched.
   if (mine !== visits) return;
-  const outcome = typeof project === "string" ? project : await actions.openProject(project);
+  const outcome = typeof project === "string" ? project : await actions.opening.openProject(project);
   if (outcome === "gone") {
     notices.advise("That project is not on the server any more: projects expire.", "Open the photo again.");
     editor.close();
@@ -160,7 +160,8 @@ async function drop(transfer: DataTransfer): Promise<void> {
   const [first] = files;
   if (!first) return;
   if (folder || files.length > 1) await batch.take(files);
-  else if (editor.project && /[._-]mask\.[^.]+$/i.test(first.path)) await actions.importMask(first.file);
+  else if (editor.project && /[._-]mask\.[^.]+$/i.test(first.path))
+    await actions.finding.importMask(first.file);
   else await openFile(first.file);
 }
 

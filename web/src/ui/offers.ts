@@ -18,7 +18,7 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
     cards,
     h("div", { class: "row" }, [
       h("p", { class: "help" }, ["Look at each on the picture; C shows it before."]),
-      button({ class: "quiet", key: "Esc", act: () => void actions.dropVariants() }, ["None of them"]),
+      button({ class: "quiet", key: "Esc", act: () => void actions.fills.dropVariants() }, ["None of them"]),
     ]),
   ]);
   part.hidden = true;
