@@ -33,14 +33,9 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
     const first = built !== offer.job;
     if (first) {
       built = offer.job;
-      const hole = editor.hole.bounds();
-      const box: WireBox | undefined =
-        hole &&
-        around(
-          [hole.left, hole.top, hole.right - hole.left, hole.bottom - hole.top],
-          editor.picture.width,
-          editor.picture.height,
-        );
+      // Every variant differs from the picture in the same place.
+      const box = project.versions[offer.variants[0]!.version]?.box ?? undefined;
+      const area = box && around(box, editor.picture.width, editor.picture.height);
       replace(
         cards,
         offer.variants.map((variant, index) => {
@@ -48,7 +43,7 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
             { class: "card", act: () => editor.setOffer({ ...editor.offer!, shown: index }) },
             [
               h("img", {
-                src: cropUrl(project.id, variant.version, SIZE, box),
+                src: cropUrl(project.id, variant.version, SIZE, area),
                 alt: "",
                 width: 160,
                 height: 160,
@@ -63,7 +58,7 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
         }),
       );
     }
-    if (first) showHole(editor, part.offsetHeight);
+    if (first) showPlace(editor, editor.version?.box ?? null, part.offsetHeight);
     [...cards.children].forEach((card, index) => {
       card.setAttribute("aria-checked", String(index === offer.shown));
     });
@@ -83,12 +78,12 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
 }
 
 /** Move the picture up if the variants would hide what they are about. */
-function showHole(editor: Editor, taken: number): void {
-  const hole = editor.hole.bounds();
-  if (!hole) return;
+function showPlace(editor: Editor, box: WireBox | null, taken: number): void {
+  if (!box) return;
   const { view, screen } = editor;
+  const [, top, , height] = box;
   const free = screen.height - taken - GAP;
-  if (hole.bottom * view.scale + view.y <= free) return;
-  const middle = ((hole.top + hole.bottom) / 2) * view.scale + view.y;
+  if ((top + height) * view.scale + view.y <= free) return;
+  const middle = (top + height / 2) * view.scale + view.y;
   editor.setView(pan(view, 0, free / 2 - middle));
 }
