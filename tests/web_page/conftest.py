@@ -86,7 +86,7 @@ class Page:
         """Wait for an expression to be true; the page's security policy forbids Playwright's own way."""
         end = time.monotonic() + seconds
         while not self.page.evaluate(f"() => Boolean({script})"):
-            assert time.monotonic() < end, f"not within {seconds} s: {script}"
+            assert time.monotonic() < end, (script, self.page.locator(".notice, .busy").all_text_contents())
             time.sleep(0.02)
 
     @property

@@ -202,7 +202,8 @@ async function start(): Promise<void> {
     // A method that was chosen on another server may not be here.
     if (!editor.method?.available) editor.set({ method: "auto", options: {}, prompt: null });
     editor.emit("settings");
-    await fromAddress();
+    // Unless somebody was faster and opened a photo already.
+    if (location.hash) await fromAddress();
   } catch (error) {
     notices.show(error);
   }

@@ -66,6 +66,8 @@ export function offers(editor: Editor, actions: Actions): HTMLElement {
   addEventListener("keydown", (event) => {
     const { offer } = editor;
     if (!offer || event.ctrlKey || event.metaKey || event.altKey) return;
+    // A field that one types in keeps its digits.
+    if ((event.target as Element).closest("input, select, textarea, dialog")) return;
     const arrow = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : undefined;
     const shown =
