@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pictures of examples/ that have a mask beside them.
 SCENES := $(filter-out %.mask.png,$(wildcard examples/*.jpg examples/*.png examples/*.webp))
 
-.PHONY: help demo gallery setup test check bench format clean
+.PHONY: help demo gallery setup test check bench format clean web web-check
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo "make test    run the whole test suite"
 	@echo "make check   ruff, mypy, import-linter, codespell"
 	@echo "make bench   time Lacuna against the rivals installed here (minutes)"
+	@echo "make web     build the editor's page into the package; wants Node 20.19 or newer"
+	@echo "make web-check  check and test the page, and that what is committed is what web/ builds"
 	@echo "make setup   only make $(VENV) with the test tools"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove what make made, $(VENV) included"
@@ -81,6 +83,24 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+# --- the editor's page: TypeScript in web/, its bundle in the package, so that an installation needs no Node ----
+
+STATIC := src/lacuna/web/static
+
+web/node_modules/.made: web/package-lock.json
+	npm --prefix web ci --no-fund --no-audit
+	@touch $@
+
+web: web/node_modules/.made
+	npm --prefix web run build
+
+web-check: web/node_modules/.made
+	npm --prefix web run check
+	npm --prefix web test
+	@fresh=$$(mktemp -d) && LACUNA_WEB_OUT=$$fresh npm --prefix web run build && \
+	{ diff -r $$fresh $(STATIC) || { echo "$(STATIC) is not what web/ builds: make web, and commit it" >&2; exit 1; }; } && \
+	rm -r $$fresh
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .

@@ -23,6 +23,6 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "/api": process.env.LACUNA_WEB_SERVER ?? "http://127.0.0.1:8000" },
+    proxy: { "/api": process.env.LACUNA_WEB_SERVER ?? "http://127.0.0.1:8765" },
   },
 });

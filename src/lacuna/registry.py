@@ -195,7 +195,7 @@ def _able(option: str) -> str:
         for spec in list_methods()
         if option in {f.name for f in _fields(load_factory(spec.factory))}
     ]
-    return f"methods that have: {', '.join(found)}; " if 0 < len(found) <= MANY else ""
+    return f"methods that have it: {', '.join(found)}; " if 0 < len(found) <= MANY else ""
 
 
 def _fields(cls: Any) -> list[dataclasses.Field[Any]]:

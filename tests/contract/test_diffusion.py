@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from lacuna import errors
 from lacuna.inpainting import Inpainter, Result
+from lacuna.metrics import Lpips, diversity, spread
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -28,6 +31,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "ddpm": {"steps": 3},
     "repaint": {"steps": 4, "jump": 2, "resample": 2},
 }
+SHARED = Path(os.environ.get("LACUNA_SHARED") or Path(__file__).parents[3] / "shared")
 Make = Callable[..., np.ndarray]
 both = pytest.mark.parametrize("name", QUICK)
 
@@ -178,6 +182,19 @@ def test_samples_share_a_batch_and_differ(
         assert np.abs(alone.astype(int) - result.image).max() <= 1  # batches round otherwise
 
 
+def test_samples_look_different_to_lpips(loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    weights = SHARED / "metrics" / "lpips_squeeze.safetensors"
+    if not weights.is_file():
+        pytest.skip(f"no LPIPS weights at {weights}")
+    hole = some_hole(48, 48)
+    results = loaded["repaint"].sample(make_picture(48, 48), hole, 3)
+    fills = [result.picture.canon(hole) for result in results]
+    assert diversity(fills, Lpips(weights)) > 0.001
+    invented = spread(fills)
+    assert invented[hole].min() > 0
+    assert not invented[~hole].any()
+
+
 def test_batches_are_as_large_as_asked(weights: Path, make_picture: Make) -> None:
     picture, hole = make_picture(16, 24), some_hole(16, 24)
     options = {"weights": str(weights), **QUICK["ddpm"]}
@@ -208,6 +225,34 @@ def test_a_large_frame_is_restored_with_the_photos_own_patches(name: str, weight
     assert any("would see no hole" in line for line in checked(method, picture, thin).notes)
 
 
+def test_what_samples_differ_in_stays_different_at_full_size(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nets say red or blue; both are elsewhere in the photo, and nothing at the rim asks for either."""
+    red, blue = (200, 60, 60), (60, 60, 200)
+    picture = np.full((128, 128, 3), 120, np.uint8)
+    picture[8:36, 8:60], picture[8:36, 68:120] = red, blue
+    picture += np.random.default_rng(1).integers(0, 16, picture.shape, dtype=np.uint8)
+    hole = np.zeros((128, 128), bool)
+    hole[60:110, 30:98] = True
+
+    def drawn(small: np.ndarray, missing: np.ndarray, seeds: range, on_step: Any) -> list[np.ndarray]:
+        out = [np.where(missing[..., None], np.float32(0.47), small) for _ in seeds]
+        for sample, colour in zip(out, (red, blue), strict=True):
+            sample[9:12, 6:11] = np.float32(colour) / 255
+        return out
+
+    redness = {}
+    for strength in (0.0, 1.0):
+        method = Inpainter("repaint", options={"weights": str(weights), "strength": strength})
+        monkeypatch.setattr(type(method._method), "_samples", lambda self, *given: drawn(*given))
+        found = [r.image[76:92, 52:84].astype(int) for r in method.sample(picture, hole, 2)]
+        redness[strength] = [(fill[..., 0] - fill[..., 2]).mean() for fill in found]
+    assert redness[1.0][0] > 80
+    assert redness[1.0][1] < -80
+    assert abs(redness[0.0][0] - redness[0.0][1]) < 80
+
+
 @both
 def test_it_can_be_stopped_inside_the_network(
     name: str, loaded: dict[str, Inpainter], make_picture: Make
@@ -224,6 +269,16 @@ def test_it_can_be_stopped_inside_the_network(
     assert len(shares) > 20  # after every layer
     assert max(shares) < 0.9
     checked(loaded[name], make_picture(16, 24), some_hole(16, 24))  # and works again
+
+
+@both
+def test_two_threads_may_call_it_at_once(name: str, loaded: dict[str, Inpainter], make_picture: Make) -> None:
+    picture, hole = make_picture(16, 24), some_hole(16, 24)
+    expected = [loaded[name](picture, hole, seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: loaded[name](picture, hole, seed=seed % 4), range(8)))
+    for i, filled in enumerate(found):
+        assert np.array_equal(filled, expected[i % 4])
 
 
 @both
@@ -389,7 +444,7 @@ def test_folders_that_do_not_do(unet_folder: Path, tmp_path: Path) -> None:
         ("ddpm", {"steps": 1001}, "this net was trained with 1000"),
         ("ddpm", {"across": 8}, "expected 16 to 1024"),
         ("ddpm", {"strength": 1.5}, "expected 0 to 1"),
-        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'; methods that have: latent"),
+        ("ddpm", {"prompt": "a cat"}, "'ddpm' has no option 'prompt'; methods that have it: latent"),
         ("ddpm", {"device": "gpu"}, "expected auto, cpu"),
     ],
 )

@@ -247,11 +247,13 @@ def test_the_prompt_counts(
     assert not np.array_equal(plain, asked)
     assert not np.array_equal(asked, closer)
     if kind == "flux":
-        with pytest.raises(errors.OptionError, match=r"'negative' of method 'latent' is 'a dog'.*takes no"):
-            make(models[kind], negative="a dog")
+        with pytest.raises(
+            errors.OptionError, match=r"'negative_prompt' of method 'latent' is 'a dog'.*takes no"
+        ):
+            make(models[kind], negative_prompt="a dog")
         return
     assert not np.array_equal(
-        asked, checked(make(models[kind], prompt="a cat", negative="a dog"), picture, hole).image
+        asked, checked(make(models[kind], prompt="a cat", negative_prompt="a dog"), picture, hole).image
     )
 
 

@@ -31,9 +31,9 @@ class Running:
 
     box: ClassVar = {"left": 50, "top": 40, "width": 20, "height": 16, "counts": [0, 320]}
     """The mask of the small photo as runs."""
-    large_box: ClassVar = {"left": 100, "top": 100, "width": 300, "height": 300, "counts": [0, 90_000]}
+    large_box: ClassVar = {"left": 100, "top": 100, "width": 600, "height": 600, "counts": [0, 360_000]}
     slow: ClassVar = {"method": "patchmatch", "options": {"iterations": 100, "fine_iterations": 100}}
-    """A fill that takes many seconds in the large photo."""
+    """A fill that takes half a minute of one core in the large photo."""
 
     def ok(self, answer: Any, *statuses: int) -> Any:
         """Return an answer that is no error."""
@@ -150,8 +150,8 @@ def mask(as_file: Callable[..., bytes]) -> bytes:
 
 @pytest.fixture(scope="session")
 def large(as_file: Callable[..., bytes]) -> bytes:
-    """Return a photo on which the slow fill takes several seconds."""
-    grain = np.random.default_rng(1).integers(0, 256, (600, 600, 3))
+    """Return a photo on which the slow fill takes long."""
+    grain = np.random.default_rng(1).integers(0, 256, (900, 900, 3))
     return as_file(grain.astype(np.uint8))
 
 

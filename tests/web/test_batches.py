@@ -100,7 +100,7 @@ def test_cancelling_a_batch_or_one_of_it(running: Any, large: bytes, photo: byte
     started = time.monotonic()
     running.ok(running.http.delete(f"/batches/{batch}"), 204)
     running.ok(running.http.post("/inpaint", files={"image": photo, "mask": mask}), 200)
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

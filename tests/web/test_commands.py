@@ -16,7 +16,14 @@ import httpx
 import pytest
 
 from lacuna.cli import exits, main
-from lacuna.errors import ConfigError, ImageError, LimitError, OptionError, OutputError
+from lacuna.errors import (
+    ConfigError,
+    ImageError,
+    LimitError,
+    MissingDependencyError,
+    OptionError,
+    OutputError,
+)
 
 
 def failed(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str]:
@@ -148,3 +155,27 @@ def test_replay_says_what_it_did(
         (tmp_path / name).write_bytes(content)
         assert failed(capsys, "replay", tmp_path / name, "-q")[0] == exits.EXIT_CODES[wanted]
     assert failed(capsys, "replay", tmp_path / "none", "-q")[0] == exits.EXIT_CODES[ImageError]
+
+
+def test_without_the_extra_the_server_says_what_to_install_and_replay_works(
+    running: Any, photo: bytes, tmp_path: Path
+) -> None:
+    project = running.open(photo)["id"]
+    running.done(running.fill(project, running.box, method="telea"))
+    (tmp_path / "p.lacuna").write_bytes(running.http.get(f"/projects/{project}/file").content)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['fastapi', 'starlette', 'uvicorn'])); "
+        "from lacuna.cli import main; "
+        f"print(main(['web', '--no-open', '--folder', {str(tmp_path)!r}]), "
+        f"main(['replay', {str(tmp_path / 'p.lacuna')!r}, '-o', {str(tmp_path / 'out.png')!r}]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert done.stdout.split() == [str(exits.EXIT_CODES[MissingDependencyError]), "0"], done.stderr
+    assert "lacuna[web]" in done.stderr
+    assert (tmp_path / "out.png").read_bytes() == running.http.get(f"/projects/{project}/download").content

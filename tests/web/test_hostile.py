@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,13 +253,31 @@ def test_entries_that_are_links_twice_or_bombs(running: Any, bundle: dict[str, b
     assert refused(running, packed(bundle | many))["code"] == "ConfigError"
 
 
+def test_project_files_with_wrong_bytes(bundle: dict[str, bytes], tmp_path: Path) -> None:
+    from lacuna.errors import LacunaError
+    from lacuna.web import bundle as files
+
+    good, rng = packed(bundle), np.random.default_rng(5)
+    refusals = 0
+    for i in range(150):
+        data = bytearray(good)
+        for place in rng.integers(0, len(data), 3):
+            data[place] = rng.integers(256)
+        (tmp_path / "p").write_bytes(data)
+        try:
+            files.read(tmp_path / "p", tmp_path / str(i), most=10**7, max_steps=20)
+        except LacunaError:
+            refusals += 1
+    assert refusals > 100  # the others hit what nobody reads, a date for example
+
+
 def test_broken_project_files(running: Any, bundle: dict[str, bytes], photo: bytes) -> None:
     good = packed(bundle)
     for data in (
         b"no zip",
         photo,
         good[: len(good) // 2],
-        good[:200] + b"x" + good[201:],
+        good[:80] + bytes(40) + good[120:],
         b"PK\x05\x06" + bytes(18),
     ):
         assert refused(running, data)["code"] in ("ConfigError", "ImageError")

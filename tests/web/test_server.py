@@ -63,9 +63,11 @@ def test_the_menu_lists_every_method_auto_first(running: Any) -> None:
     assert by_name["opencv-fsr"]["options"][0]["choices"] == ["best", "fast"]
     assert by_name["lama"]["available"] is False
     assert "weights" in by_name["lama"]["missing"]
+    assert by_name["latent"]["takes_prompt"] is True
+    assert by_name["latent"]["speed"] == "minutes"
     for one in told:
         assert one["speed"] in ("milliseconds", "seconds", "a minute", "minutes")
-        assert "device" not in [option["name"] for option in one["options"]]
+        assert not {"device", "download", "prompt"} & {option["name"] for option in one["options"]}
 
 
 def test_the_bounds_of_the_menu_are_those_of_the_methods() -> None:

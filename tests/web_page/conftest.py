@@ -50,6 +50,9 @@ class Page:
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self._hear(message.type, message.text))
         self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        # Listened to from the start: the browser takes a moment to hand its dialogs over.
+        self.choosers: list[Any] = []
+        self.page.on("filechooser", lambda chooser: self.choosers.append(chooser))
         self.width = self.height = 0
 
     def _hear(self, kind: str, words: str) -> None:
@@ -66,17 +69,24 @@ class Page:
             self.width, self.height = picture.size
         if self.page.url == "about:blank":
             self.goto()
-        with self.page.expect_file_chooser() as choosing:
-            self.page.keyboard.press("Control+o")
-        choosing.value.set_files(file)
+        self.choose(file, lambda: self.page.keyboard.press("Control+o"))
         self.until(f"document.querySelector('.filename').textContent === {file.name!r}")
         self.until("location.hash.startsWith('#project=')")
 
+    def choose(self, path: Path, act: Callable[[], None]) -> None:
+        """Do what opens a file dialog, and choose a file or folder in it."""
+        act()
+        end = time.monotonic() + 20
+        while not self.choosers:
+            assert time.monotonic() < end, "no file dialog was opened"
+            self.page.wait_for_timeout(20)
+        self.choosers.pop().set_files(path)
+
     def until(self, script: str, seconds: float = 40) -> None:
-        """Wait for an expression to be true; Playwright's own way is forbidden by the page's security policy."""
+        """Wait for an expression to be true; the page's security policy forbids Playwright's own way."""
         end = time.monotonic() + seconds
         while not self.page.evaluate(f"() => Boolean({script})"):
-            assert time.monotonic() < end, f"not within {seconds} s: {script}"
+            assert time.monotonic() < end, (script, self.page.locator(".notice, .busy").all_text_contents())
             time.sleep(0.02)
 
     @property
@@ -104,7 +114,10 @@ class Page:
         """The colour that the picture's canvas shows at a pixel of the picture."""
         left, top = self.at(x + 0.5, y + 0.5)
         box = self.page.locator(".stage").bounding_box()
-        script = "([x, y]) => [...document.querySelector('.stage canvas').getContext('2d').getImageData(x, y, 1, 1).data]"
+        script = """([x, y]) => {
+          const pen = document.querySelector(".stage canvas").getContext("2d");
+          return [...pen.getImageData(x, y, 1, 1).data];
+        }"""
         return self.page.evaluate(script, [int(left - box["x"]), int(top - box["y"])])
 
     def shows(self, x: int, y: int, test: Callable[[list[int]], bool]) -> list[int]:
@@ -199,7 +212,8 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
     try:
         until = time.monotonic() + 60
         while not (found := re.search(r"http://[\w.:]+", words.read_text())):
-            assert process.poll() is None and time.monotonic() < until, words.read_text()
+            assert process.poll() is None, words.read_text()
+            assert time.monotonic() < until
             time.sleep(0.05)
         yield found.group() + "/"
     finally:
@@ -254,7 +268,7 @@ def photo() -> Path:
 
 @pytest.fixture(scope="session")
 def blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a PNG of 400 × 300 pixels: a soft gradient and grain, with a dark square at (150 … 200, 100 … 150)."""
+    """Return a PNG of 400 × 300 pixels: a soft gradient and grain, with a dark square of 50 at (150, 100)."""
     y, x = np.mgrid[:300, :400]
     values = np.stack([120 + x // 8, 140 + y // 8, 160 - x // 10], axis=2)
     values += np.random.default_rng(3).integers(-4, 5, values.shape)

@@ -205,9 +205,7 @@ def test_a_mask_that_was_exported_can_be_imported(page: Any, blocks: Path, tmp_p
     name, mask = page.download(page.button("Export the mask as a file").click)
     (tmp_path / name).write_bytes(mask)
     page.page.keyboard.press("Delete")
-    with page.page.expect_file_chooser() as choosing:
-        page.button("Import a mask from a file").click()
-    choosing.value.set_files(tmp_path / name)
+    page.choose(tmp_path / name, page.button("Import a mask from a file").click)
     page.wait_marked(lambda count: count == marked)
 
 
@@ -242,3 +240,21 @@ def test_a_source_area_says_where_to_copy_from(
     page.fill()
     _, saved = page.download(lambda: page.page.keyboard.press("Control+s"))
     assert pixels(saved)[205:215, 305:315].mean() < 60
+
+
+def test_the_blunt_end_of_a_pen_erases(page: Any, blocks: Path) -> None:
+    page.open(blocks)
+    page.drag((100, 100), (200, 100))
+    before = page.marked
+    script = """([[x, y], [u, v]]) => {
+      const stage = document.querySelector(".stage");
+      stage.setPointerCapture = () => undefined;  // there is no such pen to capture
+      const pen = {pointerId: 7, pointerType: "pen", bubbles: true};
+      const send = (type, clientX, clientY, button, buttons) =>
+        stage.dispatchEvent(new PointerEvent(type, {...pen, clientX, clientY, button, buttons}));
+      send("pointerdown", x, y, 5, 32);
+      send("pointermove", u, v, -1, 32);
+      send("pointerup", u, v, 5, 0);
+    }"""
+    page.page.evaluate(script, [page.at(130, 100), page.at(170, 100)])
+    assert 0 < page.wait_marked(lambda count: count != before) < before

@@ -31,7 +31,7 @@ def test_nothing_comes_from_elsewhere(page: Any, blocks: Path) -> None:
     assert [url for url in asked if not url.startswith((page.url, "blob:"))] == []
 
 
-def test_a_photo_can_be_dropped_or_pasted(page: Any, blocks: Path) -> None:
+def test_a_photo_can_be_dropped_or_pasted(page: Any, photo: Path) -> None:
     page.goto()
     script = """
     ([kind, bytes, name]) => {
@@ -42,17 +42,15 @@ def test_a_photo_can_be_dropped_or_pasted(page: Any, blocks: Path) -> None:
       window.dispatchEvent(event);
     }"""
     for kind in ("drop", "paste"):
-        page.page.evaluate(script, [kind, list(blocks.read_bytes()), f"{kind}.png"])
-        page.until(f"document.querySelector('.filename').textContent === '{kind}.png'")
+        page.page.evaluate(script, [kind, list(photo.read_bytes()), f"{kind}.jpg"])
+        page.until(f"document.querySelector('.filename').textContent === '{kind}.jpg'")
 
 
 def test_what_is_no_picture_is_refused_in_plain_words(page: Any, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     page.goto()
-    with page.page.expect_file_chooser() as choosing:
-        page.button("Open a photo").click()
-    choosing.value.set_files(bad)
+    page.choose(bad, page.button("Open a photo").click)
     notice = page.page.get_by_role("alert")
     notice.wait_for()
     words = notice.text_content()
@@ -95,13 +93,16 @@ def test_everything_fits_and_can_be_named(
     page.page.keyboard.press("p")  # the sheet, where there is one
     script = """() => {
       const wide = document.documentElement.scrollWidth > innerWidth;
-      const named = (e) => (e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.title).trim();
+      const label = (e) => e.getAttribute("aria-label") || e.labels?.[0]?.textContent;
+      const named = (e) => (label(e) || e.textContent || e.title).trim();
       const controls = [...document.querySelectorAll("button, input, select, textarea, summary")];
       const nameless = controls.filter((e) => !named(e)).map((e) => e.outerHTML);
       const seen = controls.filter((e) => e.checkVisibility());
-      const small = seen.filter((e) => e.matches("button") && Math.min(e.offsetWidth, e.offsetHeight) < 24).map((e) => e.outerHTML);
+      const small = seen.filter((e) => e.matches("button") && Math.min(e.offsetWidth, e.offsetHeight) < 24)
+        .map((e) => e.outerHTML);
       const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
-      return {wide, nameless, small, twice: ids.filter((id, at) => ids.indexOf(id) !== at), seen: seen.length};
+      const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+      return {wide, nameless, small, twice, seen: seen.length};
     }"""
     found = page.page.evaluate(script)
     assert found.pop("seen") > 15
@@ -150,16 +151,17 @@ def test_words_stand_out_from_what_is_behind_them(
         return [...pen.getImageData(0, 0, 1, 1).data];
       };
       const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
-      const behind = (e) => e ? css(over(behind(e.parentElement), getComputedStyle(e).backgroundColor)) : "#fff";
+      const style = (e) => getComputedStyle(e);
+      const behind = (e) => e ? css(over(behind(e.parentElement), style(e).backgroundColor)) : "#fff";
       const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
         .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
         .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
       const found = [];
       for (const e of document.querySelectorAll(".app *")) {
-        const words = [...e.childNodes].filter((n) => n.nodeType === 3 && n.data.trim()).map((n) => n.data.trim()).join(" ");
+        const words = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()).join("");
         if (!words || !e.checkVisibility() || e.closest(":disabled, .off, svg, option, .unseen")) continue;
         const back = behind(e);
-        const [a, b] = [light(over(back, back)), light(over(back, getComputedStyle(e).color))].sort((x, y) => y - x);
+        const [a, b] = [back, style(e).color].map((c) => light(over(back, c))).sort((x, y) => y - x);
         found.push([Math.round((a + 0.05) / (b + 0.05) * 100) / 100, words]);
       }
       return found;
@@ -190,7 +192,7 @@ def test_the_server_may_ask_for_a_token(
     url, token = token_server
     page = editor(browser, url)
     page.page.goto(url)
-    field = page.page.get_by_label("Token")
+    field = page.page.get_by_role("textbox", name="Token")
     field.fill("wrong")
     page.button("Go on").click()
     page.until("document.querySelector('.wrong').textContent")

@@ -75,14 +75,14 @@ const doors: Doors = {
     panel.querySelector<HTMLElement>(".detectors button")?.focus();
   },
   enter: () => {
-    if (editor.offer) void actions.chooseVariant(editor.offer.shown);
-    else if (editor.tool === "frame") void actions.outpaint(editor.margins);
-    else void actions.fill();
+    if (editor.offer) void actions.fills.chooseVariant(editor.offer.shown);
+    else if (editor.tool === "frame") void actions.fills.outpaint(editor.margins);
+    else void actions.fills.fill();
   },
   cancel: () => {
     if (pointer.cancel() || keyboard.cancel()) return;
     if (editor.work?.cancel) editor.work.cancel();
-    else if (editor.offer) void actions.dropVariants();
+    else if (editor.offer) void actions.fills.dropVariants();
     else if (editor.compare !== "off") editor.setCompare("off");
     else document.body.classList.remove("panel-open");
   },
@@ -111,8 +111,11 @@ async function choosePhoto(): Promise<void> {
 }
 
 async function openFile(file: File): Promise<void> {
-  if (await actions.openFile(file)) showProject();
+  if (await actions.opening.openFile(file)) showProject();
 }
+
+/** Counts where one went, so that an answer that comes late is known as such. */
+let visits = 0;
 
 /** The project's id is in the address: a reload, or a bookmark, comes back to it. */
 function showProject(): void {
@@ -125,12 +128,17 @@ function showProject(): void {
 }
 
 function leave(): void {
+  visits++;
   editor.close();
   showProject();
 }
 
 async function openById(id: string): Promise<void> {
-  const outcome = await actions.openProject(id);
+  const mine = ++visits;
+  const project = await actions.opening.fetchProject(id);
+  // Somebody went on, or back, while it was fetched.
+  if (mine !== visits) return;
+  const outcome = typeof project === "string" ? project : await actions.opening.openProject(project);
   if (outcome === "gone") {
     notices.advise("That project is not on the server any more: projects expire.", "Open the photo again.");
     editor.close();
@@ -152,7 +160,8 @@ async function drop(transfer: DataTransfer): Promise<void> {
   const [first] = files;
   if (!first) return;
   if (folder || files.length > 1) await batch.take(files);
-  else if (editor.project && /[._-]mask\.[^.]+$/i.test(first.path)) await actions.importMask(first.file);
+  else if (editor.project && /[._-]mask\.[^.]+$/i.test(first.path))
+    await actions.finding.importMask(first.file);
   else await openFile(first.file);
 }
 
@@ -177,7 +186,6 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("pointerdown", () => document.body.classList.remove("by-keys"));
 addEventListener("popstate", () => void fromAddress());
-addEventListener("hashchange", () => void fromAddress());
 
 async function start(): Promise<void> {
   followTheme();
@@ -194,7 +202,8 @@ async function start(): Promise<void> {
     // A method that was chosen on another server may not be here.
     if (!editor.method?.available) editor.set({ method: "auto", options: {}, prompt: null });
     editor.emit("settings");
-    await fromAddress();
+    // Unless somebody was faster and opened a photo already.
+    if (location.hash) await fromAddress();
   } catch (error) {
     notices.show(error);
   }

@@ -94,7 +94,7 @@ def _print_one(spec: MethodSpec) -> None:
     console.print()
     console.print(table)
     console.print()
-    example = next((o for o in known if o.default is not None), known[0])
+    example = next((o for o in known if o.default not in (None, "")), known[0])
     console.print(Text(f"Set one with --option {example.name}={_shown(example.default)}", "dim"))
 
 

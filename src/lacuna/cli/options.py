@@ -103,7 +103,8 @@ Guide = Annotated[
     typer.Option(
         "--guide",
         metavar="PICTURE",
-        help="What the hole may look like, as roughly as you like; for [bold]patchmatch[/].",
+        help="What the hole may look like, as roughly as you like; for [bold]patchmatch[/] "
+        "and [bold]latent[/].",
         rich_help_panel=_FILL,
     ),
 ]

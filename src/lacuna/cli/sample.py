@@ -64,6 +64,7 @@ def sample(
     prompt: options.Prompt = None,
     seed: options.Seed = 0,
     sources: options.Sources = None,
+    guide: options.Guide = None,
     blend: options.Blend = "hard",
     context: options.Context = 0.5,
     overwrite: options.Overwrite = False,
@@ -77,7 +78,7 @@ def sample(
     """
     if options.STREAM in (output, spread, folder):
         raise typer.BadParameter("sample writes to files; - is for IMAGE and --mask only")
-    options.one_stdin(image, mask, sources)
+    options.one_stdin(image, mask, sources, guide)
     for target in (output, spread):
         targets.check(target, overwrite=overwrite)
     kept = None if folder is None else _new_folder(folder)
@@ -94,6 +95,8 @@ def sample(
     how |= {"resize_mask": resize_mask, **options.limit(max_pixels)}
     if sources is not None:
         how["sources"] = options.mask(sources)
+    if guide is not None:
+        how["guide"] = options.source(guide)
     with render.progress(quiet=quiet) as on_step:
         drawn = options.mask(mask)
         results = filler.sample(options.source(image), drawn, count, on_step=on_step, **how)

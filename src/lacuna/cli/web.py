@@ -181,7 +181,7 @@ def replay(
     from lacuna.image import DEFAULT_MAX_PIXELS
     from lacuna.image.delivery import write_file, write_stream
     from lacuna.image.writing import SUFFIXES
-    from lacuna.web import bundle
+    from lacuna.web import bundle, download
     from lacuna.web.project import file_name, filled_name
     from lacuna.web.replay import Workshop
     from lacuna.web.steps import chain
@@ -195,7 +195,7 @@ def replay(
         linked = chain(read.sha256, read.steps)
         shop.advance(linked, on_step)
         format = SUFFIXES.get(Path(output).suffix.lower()) if output not in (None, options.STREAM) else None
-        data, facts = shop.file(linked, format, quality)
+        data, facts = download.file(shop, linked, format, quality)
     target = output or str(Path(project).with_name(filled_name(file_name(read.name), facts["format"])))
     if output is None:
         targets.check(target, overwrite=overwrite)

@@ -173,7 +173,7 @@ SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
         name="repaint",
         family="diffusion",
-        summary="the same, going back again and again so that the hole takes to its rim; slow",
+        summary="draws the hole from noise, going back again and again until it meets its rim; slow",
         factory=f"{_DIFFUSION}.repaint:RePaint",
         reference="Lugmayr et al. 2022 (CVPR)",
         random=True,

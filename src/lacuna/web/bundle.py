@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lacuna.errors import ConfigError, LimitError
+from lacuna.errors import ConfigError, LacunaError, LimitError
 from lacuna.web.steps import Step, digest
 from lacuna.web.steps import read as read_step
 
@@ -76,9 +76,10 @@ def read(path: Path, folder: Path, *, most: int, max_steps: int) -> Bundle:
     try:
         with zipfile.ZipFile(path) as pack:
             return _read(pack, folder, most, max_steps)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except (LacunaError, MemoryError):
+        raise
+    except Exception as error:
+        # The one boundary: damaged zips raise nearly everything, from zlib's errors to KeyError.
         raise ConfigError(
             f"this is not a project file of Lacuna, or it is damaged ({error}); export it again"
         ) from error

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lacuna.errors import LacunaError, LimitError, QueueFullError, WorkerLostError
+from lacuna.errors import Cancelled, LacunaError, LimitError, QueueFullError, WorkerLostError
 from lacuna.web.problems import problem
 from lacuna.web.work import Job
 
@@ -76,6 +76,8 @@ class Worker:
             if isinstance(error, WorkerLostError) and not self._begun:
                 return False
             told = {"problem": problem(error)}
+        if "problem" in told and job.asked_to_stop:  # its files may be gone already
+            told = {"problem": problem(Cancelled("stopped on request; nothing was changed"))}
         if "problem" in told:
             job.fail(told["problem"])
         else:
@@ -100,8 +102,6 @@ class Worker:
             if asked is not None and now - asked > GRACE:
                 self.close()
                 if job.asked_to_stop:
-                    from lacuna.errors import Cancelled
-
                     raise Cancelled("stopped on request; nothing was changed")
                 return self._late({}, seconds)
 

@@ -20,12 +20,17 @@ SPEED = {
     "opencv-fsr": "a minute",
     "opencv-shiftmap": "a minute",
     "gmic": "minutes",
+    "ddpm": "a minute",
+    "repaint": "minutes",
 }
 """For a hole of a tenth of a photo of one megapixel, on a CPU, as measured in docs/benchmarks.md."""
 
 _RANGE = re.compile(r"(?<![\d.])(-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)")
-OWN_TEXT = ("prompt", "negative_prompt")
+OWN_TEXT = ("prompt", "negative")
 """Options that take any text; other texts could name files of the server."""
+
+OWNERS = ("device", "download", "revision")
+"""Options that only the server's owner decides: where to work, and whether anything is fetched."""
 
 DETECTORS = {
     "text": "letters, captions, date stamps and logos laid over the picture",
@@ -85,10 +90,10 @@ def options_for(method: str, options: dict[str, Any], device: str) -> dict[str, 
     for key, value in options.items():
         option = known.get(key.replace("-", "_"))
         if option is None:
-            hint = ", ".join(name for name in known if name != "device") or "none"
+            hint = ", ".join(name for name in known if name not in OWNERS) or "none"
             raise OptionError(f"method {method!r} has no option {key[:60]!r}; its options: {hint}")
-        if option.name == "device":
-            raise OptionError("the device is the server's to choose; leave the option out")
+        if option.name in OWNERS:
+            raise OptionError(f"option {option.name!r} is the server's to choose; leave it out")
         if isinstance(value, str) and _is_text(option) and option.name not in OWN_TEXT:
             value = _weights(method, option.name, value)
         out[option.name] = value
@@ -157,13 +162,13 @@ def _method(spec: MethodSpec) -> dict[str, Any]:
         "available": missing is None,
         "missing": missing,
         "needs": "weights" if spec.weights else "nothing else" if spec.probe is None else "another program",
-        "speed": SPEED.get(spec.name, "seconds"),
+        "speed": SPEED.get(spec.name) or ("minutes" if spec.family == "diffusion" else "seconds"),
         "takes_prompt": "prompt" in names,
         **{f"takes_{name}": name in spec.aux for name in ("sources", "sketch", "guide")},
         "random": spec.random,
         "deterministic": spec.deterministic,
         "device_choice": spec.accelerated,
-        "options": [_option(spec, option) for option in options if option.name not in ("device", "prompt")],
+        "options": [_option(spec, option) for option in options if option.name not in (*OWNERS, "prompt")],
     }
 
 

@@ -108,10 +108,12 @@ def advance(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
 
 def encode(args: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     """Write the file that a person takes home."""
+    from lacuna.web import download
+
     shop = _workshop(args)
     linked = chain(args["sha256"], _steps(args))
     shop.advance(linked, on_step)
-    data, facts = shop.file(linked, args["format"], args["quality"])
+    data, facts = download.file(shop, linked, args["format"], args["quality"])
     target = Path(args["target"])
     part = target.with_name(target.name + ".part")
     part.write_bytes(data)

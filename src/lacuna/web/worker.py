@@ -14,8 +14,12 @@ import queue
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
+
+SPOILED = ("DeviceOutOfMemoryError", "InternalError")
+"""After these nobody knows what is left in memory: the process ends, and the next task gets a new one."""
 
 PROGRESS_EVERY = 0.05
 """Seconds between two reports of progress."""
@@ -44,12 +48,13 @@ def main() -> None:
         name = asked["id"]
         answer({"id": name, "begun": True})
         try:
-            told = TASKS[asked["task"]](asked["args"], Reporter(name, inbox, answer))
+            told = {"result": TASKS[asked["task"]](asked["args"], Reporter(name, inbox, answer))}
         except Exception as error:
-            answer({"id": name, "problem": problem(error)})
-        else:
-            answer({"id": name, "result": told})
+            told = {"problem": problem(_explained(error))}
+        answer({"id": name, **told})
         inbox.stopped.discard(name)
+        if told.get("problem", {}).get("code") in SPOILED:
+            return
 
 
 class Inbox:
@@ -99,10 +104,27 @@ class Reporter:
 
 
 def _load() -> None:
-    """Import what every task needs before memory is limited: libraries reserve address space once."""
+    """Import what tasks need before memory is limited: libraries reserve address space once."""
+    import cv2
+    import numba
+    from PIL import Image
+
     from lacuna.web.replay import Workshop
 
-    del Workshop
+    Image.init()
+    del cv2, numba, Workshop
+
+
+def _explained(error: Exception) -> Exception:
+    """Return an error that tells what happened; what was not raised on purpose is for the server's log."""
+    from lacuna.errors import DeviceOutOfMemoryError, LacunaError
+
+    if isinstance(error, LacunaError | MemoryError):
+        return error
+    traceback.print_exc()
+    if "memory" in str(error).lower() or "allocate" in str(error).lower():  # as OpenCV and ONNX say it
+        return DeviceOutOfMemoryError("memory ran out; give a smaller picture, or choose a smaller hole")
+    return error
 
 
 def limit_memory(most: int | None) -> None:

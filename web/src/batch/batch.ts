@@ -107,7 +107,7 @@ export class BatchDialog {
     this.queue.hidden = false;
     this.sending = true;
     try {
-      const batch = await api.startBatch({ ...this.editor.settings, variants: 1 }, pairs.length);
+      const batch = await api.startBatch(this.editor.settings, pairs.length);
       this.id = batch.id;
       this.show(batch, pairs.length);
       this.watch(batch.id, pairs.length);
@@ -175,7 +175,7 @@ export class BatchDialog {
   }
 
   private download(): void {
-    if (this.id) saveLink(api.batchZipUrl(this.id), "lacuna.zip");
+    if (this.id) saveLink(api.batchZipUrl(this.id), "filled.zip");
   }
 
   private async cancel(): Promise<void> {

@@ -14,8 +14,8 @@ export interface Shown {
   readonly offset: Point;
 }
 
-/** From here on pixels are shown as squares. */
-const SQUARES = 2;
+/** From so many device pixels on a pixel is shown as a square. */
+const SQUARES = 4;
 
 export class PictureLayer {
   constructor(private readonly store: TileStore) {}

@@ -29,6 +29,8 @@ export class Stage {
   cursorByKeys = false;
   tool: Tool | undefined;
   private ratio = 1;
+  /** How much larger the page is than usual, which it is on very large screens. */
+  private unit = 1;
   private readonly dirty = { picture: true, tint: true, marks: true };
   private frame = 0;
   private readonly store = new TileStore(() => this.redraw("picture"));
@@ -49,6 +51,7 @@ export class Stage {
   /** The colours of masks come from the style sheet. */
   private restyle(): void {
     const style = getComputedStyle(this.element);
+    this.unit = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
     this.colours = {
       hole: style.getPropertyValue("--hole").trim(),
       sources: style.getPropertyValue("--sources").trim(),
@@ -163,36 +166,37 @@ export class Stage {
       this.drawDivide(context);
       return;
     }
-    this.tool?.paint?.(context, editor.view);
+    this.tool?.paint?.(context, editor.view, this.unit);
     if (!this.cursor) return;
     const at = toScreen(editor.view, this.cursor);
     if (editor.tool === "brush" || editor.tool === "eraser") {
-      ring(context, at, Math.max(1.5, editor.radius * editor.view.scale));
+      ring(context, at, Math.max(1.5, editor.radius * editor.view.scale), this.unit);
     }
-    if (this.cursorByKeys) cross(context, at);
+    if (this.cursorByKeys) cross(context, at, this.unit);
   }
 
   private drawDivide(context: CanvasRenderingContext2D): void {
+    const { unit } = this;
     const { width, height } = this.editor.screen;
     const x = Math.round(this.editor.divide * width);
     context.fillStyle = "#0006";
-    context.fillRect(x - 1.5, 0, 3, height);
+    context.fillRect(x - 1.5 * unit, 0, 3 * unit, height);
     context.fillStyle = "#fff";
-    context.fillRect(x - 0.5, 0, 1, height);
-    context.font = `600 12px ${getComputedStyle(this.element).fontFamily}`;
+    context.fillRect(x - 0.5 * unit, 0, unit, height);
+    context.font = `600 ${12 * unit}px ${getComputedStyle(this.element).fontFamily}`;
     context.textBaseline = "middle";
     for (const [words, side] of [
       ["Before", -1],
       ["After", 1],
     ] as const) {
-      const across = context.measureText(words).width + 20;
-      const left = side < 0 ? x - 10 - across : x + 10;
+      const across = context.measureText(words).width + 20 * unit;
+      const left = side < 0 ? x - 10 * unit - across : x + 10 * unit;
       context.fillStyle = "#000b";
       context.beginPath();
-      context.roundRect(left, height - 40, across, 26, 13);
+      context.roundRect(left, height - 40 * unit, across, 26 * unit, 13 * unit);
       context.fill();
       context.fillStyle = "#fff";
-      context.fillText(words, left + 10, height - 26.5);
+      context.fillText(words, left + 10 * unit, height - 26.5 * unit);
     }
   }
 
@@ -204,29 +208,29 @@ export class Stage {
 }
 
 /** White within black: to be seen on any picture. */
-function ring(context: CanvasRenderingContext2D, at: Point, radius: number): void {
+function ring(context: CanvasRenderingContext2D, at: Point, radius: number, unit: number): void {
   context.beginPath();
   context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
-  context.lineWidth = 3;
+  context.lineWidth = 3 * unit;
   context.strokeStyle = "#0009";
   context.stroke();
-  context.lineWidth = 1.25;
+  context.lineWidth = 1.25 * unit;
   context.strokeStyle = "#fff";
   context.stroke();
 }
 
-function cross(context: CanvasRenderingContext2D, at: Point): void {
+function cross(context: CanvasRenderingContext2D, at: Point, unit: number): void {
   for (const [width, colour] of [
     [4, "#000a"],
     [1.5, "#fff"],
   ] as const) {
-    context.lineWidth = width;
+    context.lineWidth = width * unit;
     context.strokeStyle = colour;
     context.beginPath();
-    context.moveTo(at.x - 12, at.y);
-    context.lineTo(at.x + 12, at.y);
-    context.moveTo(at.x, at.y - 12);
-    context.lineTo(at.x, at.y + 12);
+    context.moveTo(at.x - 12 * unit, at.y);
+    context.lineTo(at.x + 12 * unit, at.y);
+    context.moveTo(at.x, at.y - 12 * unit);
+    context.lineTo(at.x, at.y + 12 * unit);
     context.stroke();
   }
 }

@@ -1,28 +1,28 @@
 /** Draws a mask as a flat colour with an outline; only tiles that changed are reduced anew. */
 
-import { type Box, grown, intersect, isEmpty, union } from "../core/geometry";
+import { type Box, intersect, isEmpty } from "../core/geometry";
 import { TILE, type TiledMask } from "../core/mask";
 import type { View } from "../core/view";
 import { levelFor } from "./levels";
 import { onScreen } from "./picture";
 
-interface OnceReduced {
-  readonly version: number;
-  readonly level: number;
+interface Painted {
+  /** All that decides what the canvas shows. */
+  readonly look: string;
   readonly canvas: OffscreenCanvas;
 }
 
-/** The smallest side to which a tile of a mask is reduced. */
-const LEAST_LEVELS = 5;
-
-/** How much of the picture the tint hides. */
-const OPACITY = 0.5;
+/** The coarsest level: a tile of 16 × 16. */
+const LEVELS = 5;
+/** From here on pixels are squares, and an outline would be as thick as they are. */
+const SQUARES = 4;
+/** How much of the picture the tint hides, and how much its outline, 0 … 255. */
+const INSIDE = 128;
+const EDGE = 235;
 
 export class TintLayer {
-  private painted = new Map<number, OnceReduced>();
+  private painted = new Map<number, Painted>();
   private mask: TiledMask | undefined;
-  private readonly flat = new OffscreenCanvas(1, 1);
-  private readonly line = new OffscreenCanvas(1, 1);
 
   draw(
     context: CanvasRenderingContext2D,
@@ -34,34 +34,11 @@ export class TintLayer {
   ): void {
     if (mask !== this.mask) this.painted = new Map();
     this.mask = mask;
-    const drawn = this.collect(mask, view, ratio, screen);
-    if (isEmpty(drawn)) return;
-    const { left, top } = drawn;
-    const [width, height] = [drawn.right - left, drawn.bottom - top];
-    const pen = this.flat.getContext("2d")!;
-    pen.globalCompositeOperation = "source-in";
-    pen.fillStyle = colour;
-    pen.fillRect(left, top, width, height);
-    this.outline(left, top, width, height, Math.max(1, Math.round(ratio)));
-    context.globalAlpha = OPACITY;
-    context.drawImage(this.flat, left, top, width, height, left, top, width, height);
-    context.globalAlpha = 1;
-    context.drawImage(this.line, left, top, width, height, left, top, width, height);
-  }
-
-  /** The tiles in sight as a stencil; returns what they cover. */
-  private collect(mask: TiledMask, view: View, ratio: number, screen: Box): Box {
-    const [width, height] = [screen.right, screen.bottom];
-    for (const canvas of [this.flat, this.line]) {
-      if (canvas.width !== width) canvas.width = width;
-      if (canvas.height !== height) canvas.height = height;
-    }
-    const pen = this.flat.getContext("2d")!;
-    pen.globalCompositeOperation = "source-over";
-    pen.clearRect(0, 0, width, height);
-    pen.imageSmoothingEnabled = view.scale * ratio < 2;
-    const level = levelFor(view.scale * ratio, LEAST_LEVELS);
-    let drawn: Box = { left: Infinity, top: Infinity, right: 0, bottom: 0 };
+    const scale = view.scale * ratio;
+    // One level coarser than the picture: an outline of one to two pixels, and a quarter of the work.
+    const level = levelFor(scale / 2, LEVELS);
+    const outlined = scale < SQUARES;
+    context.imageSmoothingEnabled = outlined;
     for (let key = 0; key < mask.columns * mask.rows; key++) {
       const pixels = mask.tile(key);
       if (!pixels) continue;
@@ -69,56 +46,74 @@ export class TintLayer {
       const top = Math.floor(key / mask.columns) * TILE;
       const to = onScreen({ left, top, right: left + TILE, bottom: top + TILE }, view, ratio);
       if (isEmpty(intersect(to, screen))) continue;
-      const canvas = this.tile(key, pixels, mask.versions[key]!, level);
-      pen.drawImage(canvas, to.left, to.top, to.right - to.left, to.bottom - to.top);
-      drawn = union(drawn, to);
+      const look = `${mask.versions[key]} ${level} ${outlined} ${colour}`;
+      const canvas = this.tile(key, pixels, look, level, outlined, colour);
+      context.drawImage(canvas, to.left, to.top, to.right - to.left, to.bottom - to.top);
     }
-    return intersect(grown(drawn, 4), screen);
   }
 
-  /** A white line around the tint: a red mask must be seen on a red car, too. */
-  private outline(left: number, top: number, width: number, height: number, thick: number): void {
-    const pen = this.line.getContext("2d")!;
-    pen.globalCompositeOperation = "source-over";
-    pen.clearRect(0, 0, this.line.width, this.line.height);
-    for (const [dx, dy] of [
-      [thick, 0],
-      [-thick, 0],
-      [0, thick],
-      [0, -thick],
-    ] as const) {
-      pen.drawImage(this.flat, left, top, width, height, left + dx, top + dy, width, height);
-    }
-    pen.globalCompositeOperation = "source-in";
-    pen.fillStyle = "#fff";
-    pen.fillRect(left, top, width, height);
-    pen.globalCompositeOperation = "destination-out";
-    pen.drawImage(this.flat, left, top, width, height, left, top, width, height);
-  }
-
-  private tile(key: number, pixels: Uint8Array, version: number, level: number): OffscreenCanvas {
+  private tile(
+    key: number,
+    pixels: Uint8Array,
+    look: string,
+    level: number,
+    outlined: boolean,
+    colour: string,
+  ): OffscreenCanvas {
     const known = this.painted.get(key);
-    if (known && known.version === version && known.level === level) return known.canvas;
+    if (known?.look === look) return known.canvas;
     const side = TILE >> level;
-    const canvas = known?.level === level ? known.canvas : new OffscreenCanvas(side, side);
+    const canvas = known?.canvas.width === side ? known.canvas : new OffscreenCanvas(side, side);
     const image = new ImageData(side, side);
-    reduce(pixels, level, new Uint32Array(image.data.buffer));
-    canvas.getContext("2d")!.putImageData(image, 0, 0);
-    this.painted.set(key, { version, level, canvas });
+    const words = new Uint32Array(image.data.buffer);
+    reduce(pixels, level, words);
+    paint(words, side, colour, outlined);
+    // Read by the processor each time it changes: there is no sense in keeping it with the graphics card.
+    canvas.getContext("2d", { willReadFrequently: true })!.putImageData(image, 0, 0);
+    this.painted.set(key, { look, canvas });
     return canvas;
+  }
+}
+
+/** Colour what is set, and white where it ends: a red mask must be seen on a red car, too. */
+export function paint(words: Uint32Array, side: number, colour: string, outlined: boolean): void {
+  const rgb = Number.parseInt(colour.slice(1), 16);
+  // Little-endian, as in every browser: alpha, blue, green, red.
+  const inside = ((INSIDE << 24) | ((rgb & 0xff) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0;
+  const edge = ((EDGE << 24) | 0xffffff) >>> 0;
+  const last = side - 1;
+  for (let y = 0; y < side; y++) {
+    const row = y * side;
+    for (let x = 0; x < side; x++) {
+      const at = row + x;
+      if (!words[at]) continue;
+      // What lies beyond the tile counts as set: tiles are not outlined, shapes are.
+      const ends =
+        outlined &&
+        ((x > 0 && !words[at - 1]) ||
+          (x < last && !words[at + 1]) ||
+          (y > 0 && !words[at - side]) ||
+          (y < last && !words[at + side]));
+      words[at] = ends ? edge : inside;
+    }
   }
 }
 
 /** A reduced pixel is set if any of its pixels is: a hairline stays in sight however far one is away. */
 export function reduce(pixels: Uint8Array, level: number, into: Uint32Array): void {
   const side = TILE >> level;
-  for (let start = pixels.indexOf(1); start >= 0; ) {
+  let start = pixels.indexOf(1);
+  while (start >= 0) {
     const found = pixels.indexOf(0, start);
-    // A run ends with its row at the latest, so that it can be drawn as one line.
-    const end = Math.min(found < 0 ? pixels.length : found, (Math.floor(start / TILE) + 1) * TILE);
-    const row = (Math.floor(start / TILE) >> level) * side;
-    const column = start % TILE;
-    into.fill(0xffffffff, row + (column >> level), row + ((column + end - start - 1) >> level) + 1);
-    start = end >= pixels.length ? -1 : pixels[end] === 1 ? end : pixels.indexOf(1, end);
+    const end = found < 0 ? pixels.length : found;
+    // A run may go on over the ends of rows; each row's part is one line of the reduced tile.
+    while (start < end) {
+      const stop = Math.min(end, (Math.floor(start / TILE) + 1) * TILE);
+      const row = (Math.floor(start / TILE) >> level) * side;
+      const column = start % TILE;
+      into.fill(0xffffffff, row + (column >> level), row + ((column + stop - start - 1) >> level) + 1);
+      start = stop;
+    }
+    start = pixels.indexOf(1, end);
   }
 }

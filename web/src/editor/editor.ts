@@ -100,6 +100,7 @@ export class Editor extends Emitter {
     this.hole = new TiledMask(width, height);
     this.sources = new TiledMask(width, height);
     const stored = await loadMasks(project.id);
+    if (this.project !== project) return; // closed meanwhile, or another one opened
     if (stored?.width === width && stored.height === height) {
       this.hole.restore(stored.hole);
       this.sources.restore(stored.sources);

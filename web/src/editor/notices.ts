@@ -13,11 +13,19 @@ export class Notices {
   private readonly polite = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
 
   constructor() {
-    document.body.append(this.polite);
+    this.element.append(this.polite);
+    document.addEventListener("close", () => this.surface(), true);
+  }
+
+  /** Everything outside of an open dialog is out of reach, for eyes and for screen readers. */
+  private surface(): void {
+    const host = document.querySelector("dialog[open]") ?? document.body;
+    if (this.element.parentElement !== host) host.append(this.element);
   }
 
   /** Only for screen readers: what everybody else sees anyway. */
   whisper(words: string): void {
+    this.surface();
     this.polite.textContent = words;
   }
 
@@ -51,8 +59,10 @@ export class Notices {
     note.append(
       button({ class: "plain small", label: "Close message", act: () => note.remove() }, [icon("close")]),
     );
+    this.surface();
     this.element.append(note);
-    while (this.element.children.length > MOST) this.element.firstElementChild!.remove();
+    const notes = this.element.querySelectorAll(".notice");
+    if (notes.length > MOST) notes[0]!.remove();
     return note;
   }
 }

@@ -104,7 +104,7 @@ export const deleteStep = (id: string, step: string) =>
   send<Project | Job>("DELETE", at(id, `/steps/${step}`), undefined);
 export const orderSteps = (id: string, order: readonly string[]) =>
   send<Project | Job>("PUT", at(id, "/steps"), { order });
-export const stepMask = (id: string, step: string) => get<WireMask>(at(id, `/steps/${step}/mask`));
+export const stepMask = (id: string, step: string) => get<MaskAnswer>(at(id, `/steps/${step}/mask`));
 
 export const detect = (id: string, what: string, sensitivity: number, signal: AbortSignal) =>
   send<MaskAnswer>("POST", at(id, "/detect"), { what: [what], sensitivity }, signal);
@@ -141,8 +141,9 @@ export const job = (id: string) => get<Job>(`/jobs/${id}`);
 export const cancelJob = (id: string) => send<Job>("DELETE", `/jobs/${id}`, undefined);
 export const eventsUrl = (id: string) => `${ROOT}/jobs/${id}/events`;
 
-export const startBatch = (settings: FillSettings, count: number) =>
-  send<Batch>("POST", "/batches", { settings, count });
+export function startBatch({ variants: _, ...settings }: FillSettings, count: number): Promise<Batch> {
+  return send<Batch>("POST", "/batches", { settings, count });
+}
 
 export function addToBatch(id: string, image: File, mask: File): Promise<BatchItem> {
   const form = new FormData();

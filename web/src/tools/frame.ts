@@ -60,7 +60,7 @@ export class Frame implements Tool {
     return sides;
   }
 
-  paint(context: CanvasRenderingContext2D, view: View): void {
+  paint(context: CanvasRenderingContext2D, view: View, unit: number): void {
     const { margins, picture } = this.editor;
     const a = toScreen(view, { x: -margins.left, y: -margins.top });
     const b = toScreen(view, { x: picture.width + margins.right, y: picture.height + margins.bottom });
@@ -73,10 +73,10 @@ export class Frame implements Tool {
     context.fill("evenodd");
     context.beginPath();
     context.rect(a.x, a.y, b.x - a.x, b.y - a.y);
-    context.lineWidth = 3;
+    context.lineWidth = 3 * unit;
     context.strokeStyle = "#0009";
     context.stroke();
-    context.lineWidth = 1.5;
+    context.lineWidth = 1.5 * unit;
     context.strokeStyle = "#fff";
     context.stroke();
     const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
@@ -91,10 +91,10 @@ export class Frame implements Tool {
       [b.x, b.y],
     ] as const) {
       context.beginPath();
-      context.arc(x, y, 5.5, 0, 2 * Math.PI);
+      context.arc(x, y, 5.5 * unit, 0, 2 * Math.PI);
       context.fillStyle = "#fff";
       context.fill();
-      context.lineWidth = 1.5;
+      context.lineWidth = 1.5 * unit;
       context.strokeStyle = "#000a";
       context.stroke();
     }

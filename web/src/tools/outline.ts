@@ -37,16 +37,16 @@ abstract class Outline implements Tool {
     this.editor.emit("paint");
   }
 
-  paint(context: CanvasRenderingContext2D, view: View): void {
+  paint(context: CanvasRenderingContext2D, view: View, unit: number): void {
     if (this.points.length < 2) return;
     context.beginPath();
     this.trace(context, view);
     context.setLineDash([]);
-    context.lineWidth = 3;
+    context.lineWidth = 3 * unit;
     context.strokeStyle = "#000a";
     context.stroke();
-    context.setLineDash([5, 4]);
-    context.lineWidth = 1.5;
+    context.setLineDash([5 * unit, 4 * unit]);
+    context.lineWidth = 1.5 * unit;
     context.strokeStyle = "#fff";
     context.stroke();
     context.setLineDash([]);
@@ -98,6 +98,6 @@ export class Click extends Outline {
   }
 
   protected finish(points: readonly Point[]): void {
-    void this.actions.click(points, this.value);
+    void this.actions.finding.click(points, this.value);
   }
 }

@@ -5,8 +5,11 @@ import { pinch, toPicture } from "../core/view";
 import type { Stage } from "../draw/stage";
 import type { Editor, ToolId } from "../editor/editor";
 import type { Frame } from "./frame";
-import type { Tool } from "./tool";
+import type { Hints, Tool } from "./tool";
 
+/** The blunt end of a pen, as the button that it counts as and among the buttons that are down. */
+const BLUNT_END = 5;
+const BLUNT_END_DOWN = 32;
 /** How near to the slider's line one takes hold of it, in CSS pixels. */
 const DIVIDE_REACH = 32;
 
@@ -63,7 +66,7 @@ export class Pointer {
 
   private down(event: PointerEvent): void {
     const { editor, stage } = this;
-    if (!editor.project || event.button > 1) return;
+    if (!editor.project || (event.button > 1 && event.button !== BLUNT_END)) return;
     stage.element.focus({ preventScroll: true });
     stage.element.setPointerCapture(event.pointerId);
     const p = this.point(event);
@@ -81,7 +84,7 @@ export class Pointer {
     }
     const moves = event.button === 1 || this.panning || editor.compare === "slider" || editor.offer;
     this.active = moves ? this.tools.hand : this.tools[editor.tool];
-    this.active.down(this.inPicture(event), { shift: event.shiftKey, alt: event.altKey });
+    this.active.down(this.inPicture(event), hints(event));
   }
 
   private move(event: PointerEvent): void {
@@ -101,7 +104,7 @@ export class Pointer {
     if (this.active) {
       const events = event.getCoalescedEvents();
       const points = (events.length ? events : [event]).map((each) => this.inPicture(each));
-      this.active.move(points, { shift: event.shiftKey, alt: event.altKey });
+      this.active.move(points, hints(event));
     } else if (editor.tool === "frame") this.showReach(stage.cursor);
     stage.redraw("marks");
   }
@@ -158,4 +161,9 @@ export class Pointer {
     const pixels = event.deltaY * (event.deltaMode === 1 ? 32 : event.deltaMode === 2 ? 400 : 1);
     editor.zoomBy(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0018)), this.point(event));
   }
+}
+
+/** The blunt end of a pen takes off, as Alt does. */
+function hints(event: PointerEvent): Hints {
+  return { shift: event.shiftKey, alt: event.altKey || (event.buttons & BLUNT_END_DOWN) !== 0 };
 }

@@ -16,8 +16,11 @@ export interface Tool {
   up(p: Point): void;
   /** Escape, or a second finger: as if `down` had not happened. */
   cancel(): void;
-  /** What is drawn above the picture while the tool works; the context is in CSS pixels. */
-  paint?(context: CanvasRenderingContext2D, view: View): void;
+  /**
+   * What is drawn above the picture while the tool works; the context is in CSS pixels. `unit` is larger than 1 where
+   * the page is, on very large screens.
+   */
+  paint?(context: CanvasRenderingContext2D, view: View, unit: number): void;
 }
 
 /** Erasing is brushing with 0: by the eraser, or by any tool while Alt is held. */

@@ -32,7 +32,7 @@ export function maskPanel(editor: Editor, actions: Actions): HTMLElement {
     button({ class: "quiet", key: "I", act: act.invert }, ["Invert"]),
     button({ class: "quiet", key: "Delete", act: act.clear }, ["Clear"]),
     hide,
-    button({ class: "quiet", key: "K", act: () => void actions.checkMask() }, ["Check"]),
+    button({ class: "quiet", key: "K", act: () => void actions.finding.checkMask() }, ["Check"]),
   ]);
   const files = h("div", { class: "files" }, [
     button({ class: "link", label: "Import a mask from a file", act: () => void importFile(actions) }, [
@@ -91,7 +91,7 @@ function detectorsPart(editor: Editor, actions: Actions): HTMLElement {
   const slider = h("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5 });
   const chip = ({ name, label, help }: DetectorSpec) => {
     const element = button(
-      { class: "chip", act: () => void actions.detect(name, label, slider.valueAsNumber) },
+      { class: "chip", act: () => void actions.finding.detect(name, label, slider.valueAsNumber) },
       [label],
     );
     element.title = help;
@@ -109,11 +109,11 @@ function detectorsPart(editor: Editor, actions: Actions): HTMLElement {
 
 async function importFile(actions: Actions): Promise<void> {
   const [file] = await pickFiles("image/*");
-  if (file) await actions.importMask(file);
+  if (file) await actions.finding.importMask(file);
 }
 
 async function exportFile(editor: Editor, actions: Actions): Promise<void> {
-  const blob = await actions.exportMask();
+  const blob = await actions.finding.exportMask();
   if (!blob || !editor.project) return;
   const url = URL.createObjectURL(blob);
   const suffix = editor.layer === "hole" ? "mask" : "sources";

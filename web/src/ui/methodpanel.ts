@@ -32,7 +32,7 @@ export function methodPanel(editor: Editor): HTMLElement {
     const { method, project } = editor;
     // What auto said last says more than what it is.
     const reason = method?.family === "meta" && project?.steps.findLast((step) => step.enabled)?.notes[0];
-    why.textContent = reason ? `Last time: ${reason}` : method ? sentence(method.summary) : "";
+    why.textContent = reason ? sentence(`last time ${reason}`) : method ? sentence(method.summary) : "";
   };
   editor.on("project", explain);
   let listed: readonly MethodSpec[] = [];

@@ -33,17 +33,17 @@ function entry(project: Project, step: Step, index: number, actions: Actions): H
   const name = step.kind === "fill" ? "Fill" : "Extend";
   const label = `step ${index + 1}`;
   const on = h("input", { type: "checkbox", checked: step.enabled, "aria-label": `Use ${label}` });
-  on.addEventListener("change", () => void actions.enableStep(step, on.checked));
+  on.addEventListener("change", () => void actions.steps.enableStep(step, on.checked));
   const chosen = step.chosen && step.chosen !== step.method ? `by ${step.method}` : "";
   const facts = [chosen, `${whole(step.missing)} px`, step.elapsed ? seconds(step.elapsed) : ""]
     .filter(Boolean)
     .join(" · ");
   const up = button(
-    { class: "plain small", label: `Move ${label} up`, act: () => void actions.moveStep(step, -1) },
+    { class: "plain small", label: `Move ${label} up`, act: () => void actions.steps.moveStep(step, -1) },
     [icon("up")],
   );
   const down = button(
-    { class: "plain small", label: `Move ${label} down`, act: () => void actions.moveStep(step, 1) },
+    { class: "plain small", label: `Move ${label} down`, act: () => void actions.steps.moveStep(step, 1) },
     [icon("down")],
   );
   up.disabled = index === 0;
@@ -73,14 +73,15 @@ function entry(project: Project, step: Step, index: number, actions: Actions): H
             {
               class: "plain small",
               label: `Mark the area of ${label} again`,
-              act: () => void actions.markAgain(step),
+              act: () => void actions.steps.markAgain(step),
             },
             [icon("brush")],
           )
         : "",
-      button({ class: "plain small", label: `Delete ${label}`, act: () => void actions.deleteStep(step) }, [
-        icon("trash"),
-      ]),
+      button(
+        { class: "plain small", label: `Delete ${label}`, act: () => void actions.steps.deleteStep(step) },
+        [icon("trash")],
+      ),
     ]),
     notes,
   ]);

@@ -15,12 +15,14 @@ export function topbar(editor: Editor, actions: Actions, doors: Doors, home: () 
     { class: "plain zoom", label: "Zoom: show the whole picture", key: "0", act: () => editor.fitView() },
     [],
   );
-  const undo = button({ class: "plain", label: "Undo", key: "Ctrl+Z", act: () => void actions.undo() }, [
-    icon("undo"),
-  ]);
-  const redo = button({ class: "plain", label: "Redo", key: "Ctrl+⇧Z", act: () => void actions.redo() }, [
-    icon("redo"),
-  ]);
+  const undo = button(
+    { class: "plain", label: "Undo", key: "Ctrl+Z", act: () => void actions.steps.undo() },
+    [icon("undo")],
+  );
+  const redo = button(
+    { class: "plain", label: "Redo", key: "Ctrl+⇧Z", act: () => void actions.steps.redo() },
+    [icon("redo")],
+  );
   const compare = button(
     {
       class: "plain",

@@ -59,7 +59,7 @@ class Latent:
         metadata={"help": "a folder of diffusers, or the id of a model on the hub; needed"},
     )
     prompt: str = field(default="", metadata={"help": "what to draw; may be empty"})
-    negative: str = field(default="", metadata={"help": "what not to draw"})
+    negative_prompt: str = field(default="", metadata={"help": "what not to draw"})
     strength: float = field(
         default=1.0,
         metadata={"help": "above 0, at most 1: below 1 starts from the guide, or from a smooth fill"},
@@ -111,8 +111,8 @@ class Latent:
         place = choose_device(self.device)
         if self.offload != "none" and place.type == "cpu":
             raise self._wrong("offload", "there is no other device here than the CPU")
-        if self.negative and not self.kind.negative:
-            raise self._wrong("negative", f"{self.kind.pipeline} takes no negative prompt")
+        if self.negative_prompt and not self.kind.negative:
+            raise self._wrong("negative_prompt", f"{self.kind.pipeline} takes no negative prompt")
         self._pipeline(self._precision)  # load once, and let errors come now
 
     def _wrong(self, name: str, words: str) -> OptionError:
@@ -243,7 +243,7 @@ class Latent:
             return values
 
         if self.kind.negative:
-            inputs["negative_prompt"] = self.negative
+            inputs["negative_prompt"] = self.negative_prompt
         where = f"method 'latent' on {len(seeds)} samples of {width}×{height}"
         ticking = _ticking([model, pipeline.vae], on_step)
         with torch_threads(), memory_errors(where), ticking, torch.no_grad(), pipelines.quiet():
@@ -323,7 +323,8 @@ def _restored(
     fills = []
     for i, (seed, picture) in enumerate(zip(seeds, drawn, strict=True)):
         share = scaled(on_step, i / len(seeds), (i + 1) / len(seeds))
-        guide = Guide(np.ascontiguousarray(picture, np.float32))
+        # As strong on fine levels as on coarse ones: the fill is to be the model's idea, not the photo's.
+        guide = Guide(np.ascontiguousarray(picture, np.float32), (1.0,))
         fills.append(fill_patches(image, hole, guide=guide, seed=seed, on_step=share))
     return fills
 

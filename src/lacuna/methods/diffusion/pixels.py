@@ -19,6 +19,7 @@ from lacuna.types import Aux, Explanation, FloatImage, Hole, Illustration, OnSte
 
 if TYPE_CHECKING:
     from lacuna.diffusion.sampling import Step
+    from lacuna.exemplar import Guide
     from lacuna.methods.diffusion.sampler import Condition, Sampler
 
 LONGEST = 3
@@ -51,7 +52,7 @@ class PixelMethod:
         metadata={"help": "pixels of the frame's shorter side for the net, 16 to 1024; auto: the net's"},
     )
     strength: float = field(
-        default=0.5, metadata={"help": "how closely patches must follow the net's picture, 0 to 1"}
+        default=1.0, metadata={"help": "how closely patches must follow the net's picture, 0 to 1"}
     )
     batch: int = field(default=8, metadata={"help": "samples that are drawn at once, 1 to 256"})
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1 … or mps"})
@@ -178,12 +179,11 @@ class PixelMethod:
         on_step: OnStep | None,
     ) -> list[FloatImage]:
         """Return fills made of the photo's own patches, each guided by its sample."""
-        from lacuna.exemplar import Guide, fill_patches  # loads numba and OpenCV
+        from lacuna.exemplar import fill_patches  # loads numba and OpenCV
 
-        weights = tuple(self.strength * share for share in (1.0, 0.5, 0.2))
         fills = []
         for i, seed in enumerate(seeds):
-            guide = Guide(np.ascontiguousarray(samples[i], np.float32), weights) if samples else None
+            guide = _guide(samples[i], self.strength) if samples else None
             share = scaled(on_step, i / len(seeds), (i + 1) / len(seeds))
             fills.append(fill_patches(image, hole, guide=guide, seed=seed, on_step=share))
         return fills
@@ -223,3 +223,14 @@ class PixelMethod:
                 arrays = pixels.permute(0, 2, 3, 1).cpu().numpy()  # (B, h, w, 3)
                 out += [np.ascontiguousarray(array, np.float32) for array in arrays]
         return out
+
+
+def _guide(picture: FloatImage, strength: float) -> Guide:
+    """Return a sample as what patches follow.
+
+    It counts as much on fine levels as on coarse ones. Where it fades out, as in `guided`, patches go back to
+    what the photo suggests, and samples that differ become fills that do not.
+    """
+    from lacuna.exemplar import Guide
+
+    return Guide(np.ascontiguousarray(picture, np.float32), (strength,))
