@@ -54,8 +54,8 @@ def test_it_shows_the_fill_that_inpaint_makes(lacuna: Callable, scene: Any) -> N
 
 def test_auto_tells_its_choice_and_what_the_chosen_method_tells(lacuna: Callable, scene: Any) -> None:
     ran = lacuna(*command(scene))
-    assert "auto chose patchmatch: the hole reaches" in ran.err
-    assert Path(scene.path("story/offsets.png")).is_file()
+    assert "auto chose guided: the hole reaches" in ran.err
+    assert Path(scene.path("story/guide.png")).is_file()
 
 
 def test_a_thin_hole_is_one_equation(lacuna: Callable, scene: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 import lacuna
 from lacuna import errors
 from lacuna.inpainting import Inpainter, Result
+from lacuna.methods.onnx import guided
 
 pytest.importorskip("onnx")
 
@@ -71,7 +72,8 @@ def test_strength_says_how_much_the_network_counts(
 ) -> None:
     apart = []
     for strength in (0.0, 1.0):
-        dark, bright = (fill(painters[n], *two_textures, strength=strength) for n in ("dark", "bright"))
+        options = {"strength": strength, "detail": 0.0}
+        dark, bright = (fill(painters[n], *two_textures, **options) for n in ("dark", "bright"))
         apart.append(grain(bright) - grain(dark))
     assert apart[1] > apart[0]
 
@@ -123,7 +125,8 @@ def test_it_shows_its_guide(painters: dict[str, Path], two_textures: tuple[np.nd
     assert np.array_equal(result.image, method(picture, hole))
     (guide,) = told[0][1].pictures
     assert guide.name == "guide"
-    assert min(guide.image.shape[:2]) == 64
+    assert 0.9 < guide.image.shape[0] / hole.shape[0] < 1  # 30 pixels from rim to middle are seen as 28
+    assert any("of the fill is the network's own picture" in line for line in told[0][1].lines)
 
 
 def test_a_network_that_fails_is_an_error_and_not_a_fill(
@@ -138,8 +141,69 @@ def test_a_network_that_fails_is_an_error_and_not_a_fill(
     [
         ({"across": 8}, "'across' of method 'guided' is 8; expected 16 to 1024"),
         ({"strength": 1.5}, "'strength' of method 'guided' is 1.5; expected 0 to 1"),
+        ({"detail": -0.1}, "'detail' of method 'guided' is -0.1; expected 0 to 1"),
     ],
 )
 def test_values_out_of_range(painters: dict[str, Path], options: dict[str, Any], words: str) -> None:
     with pytest.raises(errors.OptionError, match=words):
         Inpainter("guided", options={"weights": str(painters["same"]), **options})
+
+
+def photo_like(rng: np.random.Generator, size: tuple[int, int], fine: float) -> np.ndarray:
+    """Return slow colours and fine grain of the given deviation."""
+    y, x = np.indices(size) / 40
+    slow = np.stack([np.sin(x + y), np.cos(x - y), np.sin(2 * x)], -1) * 40 + 128
+    return np.clip(slow + rng.normal(0, fine, (*size, 3)), 0, 255).astype(np.uint8)
+
+
+def test_the_shipped_network_fills_without_any_option(rng: np.random.Generator) -> None:
+    picture = photo_like(rng, (150, 200), 6)
+    hole = np.zeros((150, 200), bool)
+    hole[40:110, 60:140] = True
+    result = Inpainter("guided").run(picture, hole)
+    assert result.changed_outside == 0
+    before, after = picture.astype(float), result.image.astype(float)
+    assert np.abs(after - before)[hole].mean() < np.abs(128 - before)[hole].mean()
+    # Grain stays: what is mixed in does not blur it away.
+    assert np.diff(after[50:100, 80:120], axis=1).std() > 0.5 * np.diff(before[50:100, 80:120], axis=1).std()
+
+
+def test_own_detail_is_kept_where_patches_are_smoother_and_nowhere_else(rng: np.random.Generator) -> None:
+    hole = np.zeros((90, 120), bool)
+    hole[20:70, 30:90] = True
+    noise = rng.normal(0, 0.03, (90, 120, 3)).astype(np.float32)
+    rough, smooth = 0.5 + noise, np.full((90, 120, 3), 0.5, np.float32)
+    worth = guided._worth(rough, smooth, rough, hole)[hole]  # patches too smooth, the photo rough
+    assert worth.mean() > 0.9
+    worth = guided._worth(smooth, rough, rough, hole)[hole]  # the network smoother than the patches
+    assert worth.max() == 0
+    worth = guided._worth(rough, smooth, smooth, hole)[hole]  # things drawn into a clear sky
+    assert worth.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "thick", "expected"),
+    [
+        ((100, 150), 20, 1.0),  # thin: as it is
+        ((300, 300), 112, 0.5),  # 56 from rim to middle is seen as 28
+        ((2000, 2000), 4, (192 * 256 / 4e6) ** 0.5),  # large and thin: structure only
+    ],
+)
+def test_how_small_the_network_sees_the_frame(size: tuple[int, int], thick: int, expected: float) -> None:
+    hole = np.zeros(size, bool)
+    hole[20 : 20 + thick, 20:-20] = True
+    assert guided._scale(hole) == pytest.approx(expected, rel=0.06)
+
+
+def test_auto_takes_it_for_thick_holes_and_patches_where_it_cannot_run(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, hole = photo_like(rng, (90, 120), 4), np.zeros((90, 120), bool)
+    hole[30:60, 40:80] = True
+    chosen = Inpainter("auto").run(picture, hole)
+    assert any("auto chose guided" in note for note in chosen.notes)
+    assert np.array_equal(chosen.image, lacuna.inpaint(picture, hole, "guided"))
+    monkeypatch.setattr("lacuna.onnx_io.missing", lambda: "it needs onnxruntime")
+    bound = Inpainter("auto").run(picture, hole)
+    assert any("guided cannot run here: it needs onnxruntime" in note for note in bound.notes)
+    assert np.array_equal(bound.image, lacuna.inpaint(picture, hole, "patchmatch"))

@@ -18,12 +18,16 @@ On strokes in 15 photos of the dev split, `biharmonic` against `patchmatch`, LPI
 .0122 / 23.9; 6.4 px .0277 / 21.9 against .0189 / 21.9. Telea and Navier-Stokes were behind both everywhere.
 """
 
-FOR_THIN, FOR_THICK = "biharmonic", "patchmatch"
+FOR_THIN, FOR_THICK, FOR_BOUND = "biharmonic", "guided", "patchmatch"
 
 
 @dataclass(frozen=True)
 class Auto:
-    """Fill thin holes by a PDE and everything else by patches; say which and why in `Result.notes`."""
+    """Fill thin holes by a PDE and everything else by a network and patches that follow it.
+
+    Where sources or a guide are given, or no network can run, by patches alone. `Result.notes` say which and
+    why.
+    """
 
     def fill(
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
@@ -51,11 +55,15 @@ def _choice(hole: Hole, aux: Aux) -> tuple[str, str]:
     """Return the method for a hole, and why."""
     from lacuna.exemplar.stage import distance_to_known
 
-    reach = float(np.max(distance_to_known(hole)))
-    if reach > THIN:
-        return FOR_THICK, f"the hole reaches {reach:.0f} pixels from its rim"
     if aux.sources is not None:
-        return FOR_THICK, "it is the one that copies from the given sources"
+        return FOR_BOUND, "it is the one that copies from the given sources"
     if aux.guide is not None:
-        return FOR_THICK, "it is the one that follows the given guide"
-    return FOR_THIN, f"no missing pixel is more than {THIN:g} pixels from a known one"
+        return FOR_BOUND, "it is the one that follows the given guide"
+    reach = float(np.max(distance_to_known(hole)))
+    if reach <= THIN:
+        return FOR_THIN, f"no missing pixel is more than {THIN:g} pixels from a known one"
+    why = f"the hole reaches {reach:.0f} pixels from its rim"
+    missing = registry.get(FOR_THICK).missing()
+    if missing is not None:
+        return FOR_BOUND, f"{why}, and {FOR_THICK} cannot run here: {missing}"
+    return FOR_THICK, why

@@ -13,7 +13,7 @@ SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
         name="auto",
         family="meta",
-        summary="thin holes by a PDE, everything else by patchmatch; says which and why",
+        summary="thin holes by a PDE, everything else by guided patches; says which and why",
         factory="lacuna.methods.auto:Auto",
         aux=frozenset({"guide", "sources"}),
         random=True,
@@ -88,13 +88,12 @@ SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
         name="guided",
         family="onnx",
-        summary="a network says what is there, the photo's own patches how it looks; needs a file",
+        summary="a network says what is there, the photo's own patches how it looks; large holes",
         factory=f"{_ONNX}.guided:Guided",
         reference="Zhang et al. 2022 (ECCV): guided PatchMatch",
         aux=frozenset({"sources"}),
         random=True,
         probe="lacuna.onnx_io:missing",
-        weights=True,
         accelerated=True,
     ),
     MethodSpec(

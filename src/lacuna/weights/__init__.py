@@ -20,7 +20,7 @@ from lacuna.errors import ChecksumMismatchError, OptionError, OutputError, Weigh
 VARIABLE = "LACUNA_WEIGHTS"
 INDEX = "index.json"
 SIDECAR = ".toml"
-SHIPPED = {"ddpm": "ddpm-64.safetensors"}
+SHIPPED = {"ddpm": "ddpm-64.safetensors", "guided": "guide.onnx"}
 """What Lacuna brings along: file names by method; other methods may use the same file."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
