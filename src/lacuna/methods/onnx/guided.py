@@ -26,8 +26,8 @@ NETWORK = 0.3
 """The network's share of the progress bar."""
 
 REACH = 28.0
-"""How thick the hole is as the network sees it, from rim to middle, in pixels, at most: in the middle of thicker
-ones the shipped network draws what is not there.
+"""How thick the hole is as the network sees it, from rim to middle, in pixels, at most: in the middle of
+thicker ones the shipped network draws what is not there.
 
 LPIPS against `patchmatch` on wide holes of the dev split (every third photo) and of 12 pieces of other
 photos at 512 pixels: −.018 and up to +.011 without this limit, −.018 and −.009 with it.
@@ -36,6 +36,9 @@ photos at 512 pixels: −.018 and up to +.011 without this limit, −.018 and �
 MOST, ROUGH = 512 * 512, 192 * 256
 """Pixels that the network sees: while its detail may be kept, and where only structure is, which is from a
 reduction to half on. More of them would take time for nothing."""
+
+BLURRED = 0.3
+"""Scale from which down nothing of the network's own picture is kept: enlarged so much it has no detail."""
 
 WEIGHTS = (1.0, 0.7, 0.5)
 """How much the guide counts beside brightness, coarsest level first."""
@@ -138,7 +141,7 @@ class Guided:
         fill = fill_patches(
             image, hole, sources=aux.sources, guide=guide, seed=seed, on_step=scaled(on_step, NETWORK, 1.0)
         )
-        if seen is None or aux.sources is not None or 2 * seen.scale < 1:
+        if seen is None or aux.sources is not None or seen.scale < BLURRED:
             return fill, seen, 0.0
         own = np.where(hole[..., None], resize(seen.picture, hole.shape), image)
         share = self.detail * _worth(own, fill, image, hole)[hole]  # (missing pixels,)
@@ -150,7 +153,9 @@ class Guided:
         model, facts, words = open_model(self._path, device=self.device)
         if facts.guessed:
             note(f"{NAME}: what {model.path.name} takes was guessed; {words}")
-        colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+        # What lies under the hole must not bleed into the known pixels beside it when both are shrunk.
+        colours = np.where(hole[..., None], np.float32(0), image)
+        colours = np.repeat(colours, 3, axis=2) if image.shape[2] == 1 else colours
         scale = _scale(hole) if self.across is None else min(1.0, self.across / min(hole.shape))
         shown, missing, _ = shrink(colours, hole, None, scale)
         if not missing.any() or missing.all():
@@ -185,8 +190,8 @@ def _worth(own: FloatImage, fill: FloatImage, image: FloatImage, hole: Hole) -> 
     """Return what share of the network's own picture is wanted, (H, W), 0 to 1.
 
     All of it where it is 1.4 times as rough as the patches, which are then too smooth, and none where it is
-    no rougher, since it would only blur them. None either where it is twice as rough as the known pixels
-    around: then it draws things into a clear sky.
+    no rougher, since it would only blur them. None either where it is 1.5 times as rough as the known
+    pixels around: then it draws things into a clear sky.
     """
     import cv2
 
@@ -199,7 +204,7 @@ def _worth(own: FloatImage, fill: FloatImage, image: FloatImage, hole: Hole) -> 
     known = (cv2.dilate(hole.view(np.uint8), np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
     around = mean(_roughness(image) * known, FAR) / np.maximum(mean(known, FAR), np.float32(1e-3))
     wanted = np.sqrt(around + least)
-    worth = np.clip((found / theirs - 1) / 0.4, 0, 1) * np.clip((2 - found / wanted) / 0.5, 0, 1)
+    worth = np.clip((found / theirs - 1) / 0.4, 0, 1) * np.clip((1.5 - found / wanted) / 0.5, 0, 1)
     return np.asarray(worth, np.float32)
 
 
