@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def main() -> None:
         main_one, found = gradients(recipes.parse(values), folder)
         if main_one:
             save_file(found, folder / f"{number}.safetensors")
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+    # All is written. Threads that gloo leaves behind abort the interpreter's exit now and then.
+    os._exit(0)
 
 
 if __name__ == "__main__":
