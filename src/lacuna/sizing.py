@@ -23,11 +23,12 @@ def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:
 def shrink(
     image: FloatImage, hole: Hole, sketch: FloatImage | None, scale: float
 ) -> tuple[FloatImage, Hole, FloatImage | None]:
-    """Return the three at a smaller scale; known pixels at the rim of the hole are not darkened by it."""
+    """Return the three at a smaller scale; what lies under the hole does not bleed into its rim."""
     height, width = hole.shape
     size = max(1, int(height * scale)), max(1, int(width * scale))
     known = resize((~hole)[..., None].astype(np.float32), size)
-    small = resize(image, size) / np.maximum(known, np.float32(1e-6))
+    known_only = np.where(hole[..., None], np.float32(0), image)
+    small = resize(known_only, size) / np.maximum(known, np.float32(1e-6))
     missing = known[..., 0] < 0.5
     shown: FloatImage = np.where(missing[..., None], np.float32(0), small.clip(0, 1)).astype(np.float32)
     return shown, missing, None if sketch is None else resize(sketch, size)

@@ -153,9 +153,7 @@ class Guided:
         model, facts, words = open_model(self._path, device=self.device)
         if facts.guessed:
             note(f"{NAME}: what {model.path.name} takes was guessed; {words}")
-        # What lies under the hole must not bleed into the known pixels beside it when both are shrunk.
-        colours = np.where(hole[..., None], np.float32(0), image)
-        colours = np.repeat(colours, 3, axis=2) if image.shape[2] == 1 else colours
+        colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         scale = _scale(hole) if self.across is None else min(1.0, self.across / min(hole.shape))
         shown, missing, _ = shrink(colours, hole, None, scale)
         if not missing.any() or missing.all():
