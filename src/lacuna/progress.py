@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -39,6 +39,28 @@ def note(words: str) -> None:
     notes = _notes.get()
     if notes is not None and words not in notes:
         notes.append(words)
+
+
+class Detail(str):
+    """A note that only those want who ask how a choice was made."""
+
+    __slots__ = ()
+
+
+def detail(words: str) -> None:
+    """Tell the caller what a choice rests on; as `note`, but a `Detail`."""
+    note(Detail(words))
+
+
+def brief(notes: Iterable[str]) -> list[str]:
+    """Return the notes without details.
+
+    Examples
+    --------
+    >>> brief(["auto chose guided", Detail("expected of guided: …")])
+    ['auto chose guided']
+    """
+    return [each for each in notes if not isinstance(each, Detail)]
 
 
 @contextmanager

@@ -58,6 +58,18 @@ def test_auto_tells_its_choice_and_what_the_chosen_method_tells(lacuna: Callable
     assert Path(scene.path("story/guide.png")).is_file()
 
 
+def test_auto_shows_where_it_hid_copies_and_what_came_of_it(lacuna: Callable, large_scene: Any) -> None:
+    ran = lacuna(*command(large_scene))
+    assert ran.code == 0
+    folder = Path(large_scene.path("story"))
+    pictures = {path.stem for path in folder.glob("trial*.png")}
+    fills = {"trial-guided", "trial-guided-least-025", "trial-guided-least-05", "trial-patchmatch"}
+    assert pictures == {"trial", *fills}
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count("expected of patchmatch") == 3  # a sentence, a caption and its alt
+    assert "Copies of the hole (blue) were hidden" in page
+
+
 def test_a_thin_hole_is_one_equation(lacuna: Callable, scene: Any) -> None:
     hole = np.zeros(scene.picture.shape[:2], np.uint8)
     hole[20, 10:30] = 255

@@ -292,3 +292,16 @@ def test_a_reader_that_goes_away_is_no_error_message(scene: Any) -> None:
         args = [sys.executable, "-c", RUN, *inpaint(scene, "-o", "-", "--method", "telea")]
         done = subprocess.run(args, stdout=closed, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (exits.BROKEN_PIPE, b"")
+
+
+def test_explain_prints_what_auto_expected_of_each_method(lacuna: Callable, large_scene: Any) -> None:
+    words = inpaint(large_scene, "--overwrite")
+    brief, full = lacuna(*words), lacuna(*words, "--explain")
+    assert brief.code == full.code == 0
+    assert "auto chose" in brief.err
+    assert "expected of" not in brief.err
+    told = " ".join(full.err.split())
+    for name in ("patchmatch", "guided", "guided least=0.5"):
+        assert f"expected of {name}: hole-PSNR" in told
+    notes = lacuna(*words, "--json").json["notes"]
+    assert sum("expected of" in note for note in notes) == 4

@@ -13,6 +13,7 @@ import lacuna
 from lacuna import errors
 from lacuna.inpainting import Inpainter, Result
 from lacuna.methods.onnx import guided
+from lacuna.types import Aux
 
 pytest.importorskip("onnx")
 
@@ -168,6 +169,21 @@ def test_the_shipped_network_fills_without_any_option(rng: np.random.Generator) 
     assert np.diff(after[50:100, 80:120], axis=1).std() > 0.5 * np.diff(before[50:100, 80:120], axis=1).std()
 
 
+def test_a_least_share_is_there_where_the_rule_wants_none(rng: np.random.Generator) -> None:
+    picture, hole = photo_like(rng, (150, 200), 6), np.zeros((150, 200), bool)
+    hole[60:90, 60:140] = True
+    filler = guided.Guided(detail=0.5)
+    image = picture.astype(np.float32) / 255
+    parts = filler.parts(image, hole)
+    assert parts.own is not None
+    usual, share = filler.mixed(parts, hole)
+    more, larger = guided.Guided(least=0.5).mixed(parts, hole)
+    assert share < larger == pytest.approx(0.5)
+    assert np.allclose(more[hole], (parts.patches + parts.own)[hole] / 2, atol=1e-6)
+    assert np.array_equal(more[~hole], image[~hole])
+    assert np.array_equal(usual, filler.fill(image, hole, aux=Aux(), seed=0))
+
+
 def test_what_lies_under_the_hole_does_not_count(rng: np.random.Generator) -> None:
     picture, hole = photo_like(rng, (200, 260), 6), np.zeros((200, 260), bool)
     hole[30:170, 50:200] = True  # so thick that the network sees it smaller
@@ -202,17 +218,3 @@ def test_how_small_the_network_sees_the_frame(size: tuple[int, int], thick: int,
     hole = np.zeros(size, bool)
     hole[20 : 20 + thick, 20:-20] = True
     assert guided._scale(hole) == pytest.approx(expected, rel=0.06)
-
-
-def test_auto_takes_it_for_thick_holes_and_patches_where_it_cannot_run(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    picture, hole = photo_like(rng, (90, 120), 4), np.zeros((90, 120), bool)
-    hole[30:60, 40:80] = True
-    chosen = Inpainter("auto").run(picture, hole)
-    assert any("auto chose guided" in note for note in chosen.notes)
-    assert np.array_equal(chosen.image, lacuna.inpaint(picture, hole, "guided"))
-    monkeypatch.setattr("lacuna.onnx_io.missing", lambda: "it needs onnxruntime")
-    bound = Inpainter("auto").run(picture, hole)
-    assert any("guided cannot run here: it needs onnxruntime" in note for note in bound.notes)
-    assert np.array_equal(bound.image, lacuna.inpaint(picture, hole, "patchmatch"))

@@ -14,6 +14,7 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render
+from lacuna.progress import brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def explain(
         render.emit(_facts(result, target, parts))
     else:
         render.say(f"{result.method}: {result.seconds:.2f} s", style="bold", quiet=quiet)
-        for line in (*result.notes, *(line for part in parts[1:] for line in part.lines)):
+        for line in (*brief(result.notes), *(line for part in parts[1:] for line in part.lines)):
             render.say(line, indent=2, quiet=quiet)
         count = sum(len(part.pictures) for part in parts)
         render.say(f"wrote {target / INDEX} and its {count} pictures", indent=2, quiet=quiet)
@@ -127,7 +128,7 @@ def _overview(result: Result) -> Part:
         f"Method {result.method}, seed {result.seed}, {result.seconds:.2f} s."
         + (f" Options: {settings}." if settings else ""),
         render.known_changed(result.changed_outside, int((~hole).sum())) + ".",
-        *result.notes,
+        *brief(result.notes),
     )
     pictures = [
         _drawn("before", sheet.show(result.original, hole, view), "What was given."),

@@ -9,6 +9,7 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render, targets
+from lacuna.progress import brief
 
 if TYPE_CHECKING:
     from lacuna.image import Saved
@@ -38,6 +39,7 @@ def inpaint(
     quality: options.Quality = None,
     overwrite: options.Overwrite = False,
     max_pixels: options.MaxPixels = None,
+    explain: options.Explain = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -75,7 +77,7 @@ def inpaint(
     if as_json:
         render.emit(_facts(result, saved, image=image, target=target, sheet=sheet))
     else:
-        _tell(result, saved, target, sheet, quiet=quiet)
+        _tell(result, saved, target, sheet, explain=explain, quiet=quiet)
     return exits.OK
 
 
@@ -130,10 +132,12 @@ def _facts(result: Result, saved: Saved, *, image: str, target: str, sheet: str 
     }
 
 
-def _tell(result: Result, saved: Saved, target: str, sheet: str | None, *, quiet: bool) -> None:
+def _tell(
+    result: Result, saved: Saved, target: str, sheet: str | None, *, explain: bool, quiet: bool
+) -> None:
     sentence = render.known_changed(result.changed_outside, _known(result))
     render.say(f"{result.method}: {result.seconds:.2f} s, {sentence}", style="bold", quiet=quiet)
-    for note in (*result.notes, *saved.notes):
+    for note in (*(result.notes if explain else brief(result.notes)), *saved.notes):
         render.say(note, indent=2, quiet=quiet)
     for path in (target, sheet):
         if path and path != options.STREAM:

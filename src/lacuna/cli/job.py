@@ -11,6 +11,7 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render, targets
+from lacuna.progress import brief
 
 if TYPE_CHECKING:
     from lacuna.image import Saved
@@ -147,7 +148,7 @@ def tell(result: Result, saved: Saved, target: str, *, quiet: bool) -> None:
     known = int(result.hole.size - result.hole.sum())
     sentence = render.known_changed(result.changed_outside, known)
     render.say(f"{result.method}: {result.seconds:.2f} s, {sentence}", style="bold", quiet=quiet)
-    for note in (*result.notes, *saved.notes):
+    for note in (*brief(result.notes), *saved.notes):
         render.say(note, indent=2, quiet=quiet)
     if target != options.STREAM:
         render.say(f"wrote {target}", indent=2, quiet=quiet)

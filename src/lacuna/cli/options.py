@@ -189,6 +189,14 @@ MaxPixels = Annotated[
     int | None,
     typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more pixels; 0 for no limit."),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Also print what `auto` expected of each method, from hidden copies of the hole.",
+        rich_help_panel=_FILL,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, errors included.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 

@@ -13,6 +13,7 @@ from lacuna import __version__
 from lacuna.cli import exits, options, render, targets
 from lacuna.cli.inpaint import KnownPixelsChanged
 from lacuna.errors import OutputError, WeightsNotFoundError
+from lacuna.progress import brief
 
 if TYPE_CHECKING:
     from lacuna.inpainting import Result
@@ -243,7 +244,7 @@ def _tell(
     )
     if figures:
         render.say(_sentence(figures), indent=2, quiet=quiet)
-    for note in dict.fromkeys(note for result in results for note in result.notes):
+    for note in dict.fromkeys(note for result in results for note in brief(result.notes)):
         render.say(note, indent=2, quiet=quiet)
     for path in paths:
         if path:

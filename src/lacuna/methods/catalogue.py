@@ -13,7 +13,7 @@ SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
         name="auto",
         family="meta",
-        summary="thin holes by a PDE, everything else by guided patches; says which and why",
+        summary="tries methods on hidden copies of the hole and takes the best; says which and why",
         factory="lacuna.methods.auto:Auto",
         aux=frozenset({"guide", "sources"}),
         random=True,

@@ -11,7 +11,7 @@ from typing import Any
 from lacuna.errors import ConfigError, MethodError
 from lacuna.image import Picture, open_image
 from lacuna.inpainting import Inpainter, Result
-from lacuna.progress import scaled
+from lacuna.progress import brief, scaled
 from lacuna.types import Hole, OnStep
 from lacuna.web.states import Linked, State, States, placed
 from lacuna.web.steps import SIDES, Step
@@ -134,7 +134,7 @@ class Workshop(States):
         self, before: State, key: str, step: Step, result: Result, origin: tuple[int, int]
     ) -> dict[str, Any]:
         height, width = result.picture.shape
-        notes = list(result.notes)
+        notes = brief(result.notes)
         chosen = next((found[1] for note in notes if (found := _CHOSEN.match(note))), None)
         return {
             "key": key, "parent": before.key, "width": width, "height": height, "origin": list(origin),

@@ -19,7 +19,7 @@ from lacuna.sizing import resize, shrink
 from lacuna.types import Aux, Explanation, FloatImage, Hole, Illustration, OnStep
 
 if TYPE_CHECKING:
-    from lacuna.exemplar import Guide
+    from lacuna.exemplar import Effort, Guide
 
 NAME = "guided"
 NETWORK = 0.3
@@ -59,6 +59,23 @@ class Seen(NamedTuple):
 
     picture: FloatImage
     scale: float
+
+
+class Parts(NamedTuple):
+    """What a fill is mixed from.
+
+    Parameters
+    ----------
+    patches : (H, W, K), the hole filled by patches that follow the network's picture.
+    own : (H, W, K), the hole filled by the network's own picture; None where it is not to be used.
+    worth : (H, W), 0 to 1, see `_worth`.
+    seen : what the network made, or None where it saw no hole.
+    """
+
+    patches: FloatImage
+    own: FloatImage | None
+    worth: FloatImage | None
+    seen: Seen | None
 
 
 @dataclass(frozen=True)
@@ -102,10 +119,19 @@ class Guided:
     detail: float = field(
         default=0.5, metadata={"help": "largest share of the network's own picture in the fill, 0 to 1"}
     )
+    least: float = field(
+        default=0.0,
+        metadata={"help": "smallest share of the network's own picture in the fill, 0 to `detail`"},
+    )
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1 … or coreml"})
 
     def __post_init__(self) -> None:
-        for name, low, high in (("across", 16, 1024), ("strength", 0, 1), ("detail", 0, 1)):
+        for name, low, high in (
+            ("across", 16, 1024),
+            ("strength", 0, 1),
+            ("detail", 0, 1),
+            ("least", 0, self.detail),
+        ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise OptionError(f"option {name!r} of method {NAME!r} is {value}; expected {low} to {high}")
@@ -115,13 +141,15 @@ class Guided:
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
     ) -> FloatImage:
         """See `lacuna.types.Method`."""
-        return self._fill(image, hole, aux, seed, on_step)[0]
+        return self.mixed(self.parts(image, hole, sources=aux.sources, seed=seed, on_step=on_step), hole)[0]
 
     def explain(
         self, image: FloatImage, hole: Hole, *, aux: Aux, seed: int, on_step: OnStep | None = None
     ) -> Explanation:
         """See `lacuna.types.Explainable`: what the network made, and how much of it the fill is."""
-        fill, seen, share = self._fill(image, hole, aux, seed, on_step)
+        parts = self.parts(image, hole, sources=aux.sources, seed=seed, on_step=on_step)
+        fill, share = self.mixed(parts, hole)
+        seen = parts.seen
         if seen is None:
             return Explanation(fill, (), ("The hole is too thin for the network to see: nothing guided.",))
         height, width = seen.picture.shape[:2]
@@ -131,30 +159,61 @@ class Guided:
         )
         return Explanation(fill, (Illustration("guide", seen.picture, caption),), lines)
 
-    def _fill(
-        self, image: FloatImage, hole: Hole, aux: Aux, seed: int, on_step: OnStep | None
-    ) -> tuple[FloatImage, Seen | None, float]:
+    def parts(
+        self,
+        image: FloatImage,
+        hole: Hole,
+        *,
+        sources: Hole | None = None,
+        unknown: Hole | None = None,
+        scale: float | None = None,
+        effort: Effort | None = None,
+        seed: int = 0,
+        on_step: OnStep | None = None,
+    ) -> Parts:
+        """Return what `mixed` makes a fill of, so that several mixtures cost hardly more than one.
+
+        Parameters
+        ----------
+        image, hole, seed, on_step : as of `fill`.
+        sources : (H, W). True where may be copied from; None is every known pixel.
+        unknown : (H, W). True is hidden from the network, and is not filled; None: the hole alone is.
+        scale : at which the network is shown the frame, at most 1; None is what `fill` does.
+        effort : of the patches.
+        """
         from lacuna.exemplar import fill_patches  # loads numba and OpenCV
 
-        seen = self._seen(image, hole, scaled(on_step, 0.0, NETWORK))
+        hidden = hole if unknown is None else hole | unknown
+        seen = self._seen(image, hidden, scale or self.scale(hidden), scaled(on_step, 0.0, NETWORK))
         guide = None if seen is None else self._guide(seen.picture)
-        fill = fill_patches(
-            image, hole, sources=aux.sources, guide=guide, seed=seed, on_step=scaled(on_step, NETWORK, 1.0)
-        )
-        if seen is None or aux.sources is not None or seen.scale < BLURRED:
-            return fill, seen, 0.0
+        rest = scaled(on_step, NETWORK, 1.0)
+        fill = fill_patches(image, hole, sources=sources, guide=guide, effort=effort, seed=seed, on_step=rest)
+        bound = sources is not None and unknown is None
+        if seen is None or bound or seen.scale < BLURRED:
+            return Parts(fill, None, None, seen)
         own = np.where(hole[..., None], resize(seen.picture, hole.shape), image)
-        share = self.detail * _worth(own, fill, image, hole)[hole]  # (missing pixels,)
-        fill[hole] += share[:, None] * (own[hole] - fill[hole])
-        return fill, seen, float(share.mean())
+        return Parts(fill, own, _worth(own, fill, image, hidden), seen)
 
-    def _seen(self, image: FloatImage, hole: Hole, on_step: OnStep | None) -> Seen | None:
+    def mixed(self, parts: Parts, hole: Hole) -> tuple[FloatImage, float]:
+        """Return a fill, (H, W, K), and the mean share of the network's own picture in it, 0 to 1."""
+        fill, own, worth, _ = parts
+        if own is None or worth is None:
+            return fill, 0.0
+        share = self.least + (self.detail - self.least) * worth[hole]  # (missing pixels,)
+        out = fill.copy()
+        out[hole] += share[:, None] * (own[hole] - fill[hole])
+        return out, float(share.mean())
+
+    def scale(self, hole: Hole) -> float:
+        """Return the scale at which the network is shown a frame with this hole, at most 1."""
+        return _scale(hole) if self.across is None else min(1.0, self.across / min(hole.shape))
+
+    def _seen(self, image: FloatImage, hole: Hole, scale: float, on_step: OnStep | None) -> Seen | None:
         """Return what the network makes of the frame, or None where it would see no hole or nothing else."""
         model, facts, words = open_model(self._path, device=self.device)
         if facts.guessed:
             note(f"{NAME}: what {model.path.name} takes was guessed; {words}")
         colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-        scale = _scale(hole) if self.across is None else min(1.0, self.across / min(hole.shape))
         shown, missing, _ = shrink(colours, hole, None, scale)
         if not missing.any() or missing.all():
             note(f"{NAME}: at {missing.shape[1]}×{missing.shape[0]} pixels the network would see no "
