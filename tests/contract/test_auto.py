@@ -35,7 +35,7 @@ def photo(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def test_it_says_what_it_took_and_what_it_expected_of_each(photo: tuple[np.ndarray, np.ndarray]) -> None:
     result = Inpainter("auto").run(*photo)
     (choice,) = (words for words in brief(result.notes) if words.startswith("auto chose"))
-    assert "the best of 4 on" in choice
+    assert "it should do best of 4, going by" in choice
     details = [words for words in result.notes if isinstance(words, Detail)]
     names = [judging.label(*candidate) for candidate in judging.CANDIDATES]
     assert [words.split(":")[0] for words in details] == [f"expected of {name}" for name in names]

@@ -142,6 +142,7 @@ def test_a_network_that_fails_is_an_error_and_not_a_fill(
     [
         ({"across": 8}, "'across' of method 'guided' is 8; expected 16 to 1024"),
         ({"strength": 1.5}, "'strength' of method 'guided' is 1.5; expected 0 to 1"),
+        ({"least": 0.6}, "'least' of method 'guided' is 0.6; expected 0 to 0.5"),
         ({"detail": -0.1}, "'detail' of method 'guided' is -0.1; expected 0 to 1"),
     ],
 )

@@ -168,9 +168,11 @@ def _by_trial(image: FloatImage, hole: Hole, usual: Choice, on_step: OnStep | No
     fills = tried(trial, network, seen_at, on_step)
     verdicts = judging.judge(fills, trial.image, trial.hidden, judging.spread(hole))
     best = min(verdicts, key=lambda verdict: verdict.lpips)
-    options = "".join(f", {name}={value:g}" for name, value in best.options)
-    count = np.count_nonzero(trial.hidden)
-    why = f"{usual.why}{options}, the best of {len(fills)} on {count} hidden pixels"
+    settings = " and ".join(f"{name}={value:g}" for name, value in best.options)
+    why = (
+        f"{f'with {settings} ' if settings else ''}it should do best of {len(fills)}, going by "
+        f"{np.count_nonzero(trial.hidden):,} hidden pixels"
+    )
     return Choice(best.method, why, best.options, trial, tuple(fills), tuple(verdicts))
 
 
