@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,11 @@ def test_what_does_better_on_the_copies_is_taken(
         monkeypatch.setattr("lacuna.methods.auto.tried", tried)
         choice = Auto().choose(image, hole, aux=Aux())
         assert (choice.name, choice.options) == judging.CANDIDATES[wanted]
+
+
+def test_it_needs_no_torch(photo: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert any(isinstance(words, Detail) for words in Inpainter("auto").run(*photo).notes)
 
 
 def test_another_seed_is_another_fill_by_the_same_method(photo: tuple[np.ndarray, np.ndarray]) -> None:
