@@ -221,3 +221,20 @@ def test_a_rehearsal_is_within_its_budget(rng: np.random.Generator, size: tuple[
         cost = rehearsal.FILLS * np.count_nonzero(trial.hidden)
         cost += rehearsal.NETWORK * seen_at**2 * trial.hidden.size + rehearsal.OVERHEAD
         assert cost <= rehearsal.BUDGET * np.count_nonzero(hole) * 1.02
+
+
+@pytest.mark.parametrize("kind", ["grey", "black", "alpha", "sixteen bits"])
+def test_pictures_of_all_kinds_are_tried_on(photo: tuple[np.ndarray, np.ndarray], kind: str) -> None:
+    picture, hole = photo
+    given = {
+        "grey": picture[..., 0],
+        "black": np.zeros_like(picture),
+        "alpha": np.dstack([picture, np.full(hole.shape, 200, np.uint8)]),
+        "sixteen bits": picture.astype(np.uint16) * 257,
+    }[kind]
+    result = Inpainter("auto").run(given, hole)
+    assert sum(isinstance(words, Detail) for words in result.notes) >= len(judging.CANDIDATES)
+    assert (result.image.shape, result.image.dtype) == (given.shape, given.dtype)
+    assert np.array_equal(result.image[~hole], given[~hole])
+    if kind == "black":
+        assert result.image.max() <= 8
