@@ -41,11 +41,13 @@ from lacuna.threads import thread_count
 HERE = Path(__file__).resolve().parent
 METHODS = (
     "patchmatch",
+    "guided",
     "biharmonic",
-    "telea",
-    "navier-stokes",
+    "cv2-telea",
+    "cv2-ns",
     "skimage-biharmonic",
     "gmic-inpaint",
+    "gmic-matchpatch",
     "shiftmap",
 )
 SIZES = (0.25, 1.0, 4.0, 12.0, 50.0)
