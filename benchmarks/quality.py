@@ -20,26 +20,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from metrics import PSNR_CAP, Image, bootstrap, score
-from numpy.typing import NDArray
+from metrics import PSNR_CAP, Image, score
 from PIL import Image as PilImage
 from rivals import RIVALS, TIME_LIMIT
 from runners import REPOSITORY, Outcome, Runner, default_door, evaluate
 from sheets import marked, sheet
 from splits import KINDS, SPLITS, Example, load_split
+from tables import FIGURES, Table, complete, median_seconds, told, values
 
 from lacuna.evaluate.environment import as_line, describe
 
 __all__ = ["Runner", "evaluate", "load_split", "main", "score"]
 
-FIGURES = {"lpips": -1, "psnr": 1, "ssim": 1}
-"""Figures that are compared with rivals; the sign says whether more is better."""
-
 FORMATS = {"lpips": ".4f", "psnr": ".2f", "ssim": ".4f", "seam": "+.1f"}
 SHEET_ROWS = 6
-
-Table = dict[str, dict[str, Outcome]]
-"""label → name of the picture → outcome."""
 
 
 def report(kind: str, table: Table, runners: Sequence[Runner]) -> str:
@@ -47,31 +41,21 @@ def report(kind: str, table: Table, runners: Sequence[Runner]) -> str:
 
     Only pictures that every method filled enter, so that a method gains nothing by failing on a hard one.
     """
-    names = _complete(table)
+    names = complete(table)
     lines = [f"### {kind}: {len(names)} pictures that every method filled", ""]
     lines += ["| method | LPIPS ↓ | hole-PSNR ↑ | SSIM ↑ | seam → 0 | median s | failed |", "|---" * 7 + "|"]
     for label, outcomes in table.items():
         failed = sum(o.figures is None for o in outcomes.values())
         row = [f"{_mean(outcomes, names, figure):{form}}" for figure, form in FORMATS.items()]
-        seconds = np.median([outcomes[n].seconds for n in names]) if names else np.nan
-        lines.append(f"| {label} | {' | '.join(row)} | {seconds:.2f} | {failed} |")
+        lines.append(f"| {label} | {' | '.join(row)} | {median_seconds(outcomes, names):.2f} | {failed} |")
     for runner in runners:
         if runner.rival is None:
             lines += _differences(runner.label, table, names)
     return "\n".join(lines) + "\n"
 
 
-def _complete(table: Table) -> list[str]:
-    filled = [{n for n, o in outcomes.items() if o.figures is not None} for outcomes in table.values()]
-    return sorted(set.intersection(*filled)) if filled else []
-
-
-def _figure(outcomes: dict[str, Outcome], names: Sequence[str], figure: str) -> NDArray[np.float64]:
-    return np.array([(outcomes[n].figures or {})[figure] for n in names], dtype=np.float64)
-
-
 def _mean(outcomes: dict[str, Outcome], names: Sequence[str], figure: str) -> float:
-    return float(_figure(outcomes, names, figure).mean()) if names else float("nan")
+    return float(values(outcomes, names, figure).mean()) if names else float("nan")
 
 
 def _differences(label: str, table: Table, names: Sequence[str]) -> list[str]:
@@ -81,17 +65,10 @@ def _differences(label: str, table: Table, names: Sequence[str]) -> list[str]:
     lines = ["", f"{label} minus … (mean, 95 % bootstrap interval; **bold**: better, ~~struck~~: worse):", ""]
     lines += ["| | " + " | ".join(FIGURES) + " |", "|---" * (1 + len(FIGURES)) + "|"]
     for other in others:
-        cells = [_cell(_figure(table[label], names, f) - _figure(table[other], names, f), f) for f in FIGURES]
+        pairs = {f: values(table[label], names, f) - values(table[other], names, f) for f in FIGURES}
+        cells = [told(differences, f, "+" + FORMATS[f]) for f, differences in pairs.items()]
         lines.append(f"| {other} | {' | '.join(cells)} |")
     return lines
-
-
-def _cell(differences: NDArray[np.float64], figure: str) -> str:
-    mean, low, high = bootstrap(differences)
-    form = "+" + FORMATS[figure]
-    text = f"{mean:{form}} [{low:{form}}, {high:{form}}]"
-    worst, best = sorted((FIGURES[figure] * low, FIGURES[figure] * high))
-    return f"**{text}**" if worst > 0 else f"~~{text}~~" if best < 0 else text
 
 
 def write_sheets(examples: Sequence[Example], table: Table, folder: Path) -> list[Path]:
