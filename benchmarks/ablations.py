@@ -98,8 +98,9 @@ ABLATIONS = {
         CHANCE,
         Default("strength", (0, 0.5), "how far patches follow the network"),
         Default("detail", (0, 1), "how much of the network's own picture is kept"),
+        Default("least", (0.25, 0.5), "where the rule wants none of it, a little may still be right"),
         Default("across", (64, 128, 256), "a small net knows holes of some size only"),
-        Default("lacuna.methods.onnx.guided:REACH", (20.0, 40.0), "what `across` goes by if left out"),
+        Default("lacuna.methods.onnx.guided:REACH", (28.0, 60.0), "what `across` goes by if left out"),
         Default(
             "lacuna.methods.onnx.guided:WEIGHTS",
             ((1.0, 1.0, 1.0), (1.0, 0.25, 0.1)),

@@ -18,6 +18,7 @@ import functools
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +27,9 @@ from typing import Any, cast
 import numpy as np
 from metrics import bootstrap, composite
 from numpy.typing import NDArray
+from PIL import Image as PilImage
 from runners import REPOSITORY, to_bytes
-from splits import KINDS, SPLITS, Example, load_split
+from splits import KINDS, SPLITS, Example, load_split, shared_folder
 
 from lacuna import Inpainter, registry
 from lacuna.evaluate.environment import as_line, describe
@@ -45,10 +47,14 @@ FIXED = ("biharmonic", "telea", "navier-stokes")
 
 LABELS = tuple(judging.label(name, options) for name, options in CANDIDATES)
 
-STIFFNESS = 0.3
-"""Ridge of the fit, as a share of the number of photos: less would follow their noise."""
+STIFFNESS = 10.0
+"""Ridge of the fit, for columns of unit length: less follows the noise of the dev photos, and choices on
+photos that were left out get worse."""
 
 FOLDS = 10
+REDUCTIONS, PIECE = (2, 2, 2, 2, 3, 3, 4, 4), (768, 512)
+"""Of the pieces: how much the photo is reduced for each; width and height in pixels."""
+
 Floats = NDArray[np.float64]
 Cell = dict[str, Any]
 
@@ -87,11 +93,12 @@ def measure(example: Example) -> Cell:
         for canvas, fill in zip(canvases, fills, strict=True):
             canvas[top:bottom, left:right][hole] = fill[hole]
         start = time.perf_counter()
-        trial = rehearse(image, hole, network().scale(hole))
+        seen_at = network().scale(hole)
+        trial = rehearse(image, hole, seen_at)
         measured: list[list[float]] = []
         if trial is not None:
-            made = tried(trial, network(), network().scale(hole))
-            judging.judge(made, trial.image, trial.hidden, judging.spread(hole))
+            made = tried(trial, network(), seen_at)
+            judging.judge(made, trial.image, trial.hidden, judging.form_of(hole, seen_at))
         seconds.append(time.perf_counter() - start)
         if trial is not None:
             measured = [judging.statistics(f, trial.image, trial.hidden).tolist() for f in made]
@@ -100,7 +107,8 @@ def measure(example: Example) -> Cell:
         frames.append(
             {
                 "missing": int(hole.sum()),
-                "spread": judging.spread(hole),
+                "spread": judging.form_of(hole, seen_at).spread,
+                "seen_at": seen_at,
                 "statistics": measured,
                 "trial_psnr": measured_psnr if trial is not None else [],
                 "trial_lpips": truth if trial is not None else [],
@@ -133,7 +141,8 @@ def cells(split: str, kinds: Sequence[str], limit: int | None, folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for kind in kinds:
-        examples = load_split(split, kind, limit)
+        made = split == "pieces"
+        examples = pieces(kind, folder / "pieces")[:limit] if made else load_split(split, kind, limit)
         for index, example in enumerate(examples, 1):
             path = folder / f"{split}-{kind}-{example.name}-{_key()}.json"
             if not path.is_file():
@@ -158,6 +167,27 @@ def _key() -> str:
     return digest.hexdigest()[:10]
 
 
+def pieces(kind: str, folder: Path) -> list[Example]:
+    """Return pieces of the photos of data/hires, reduced to what a photo of 512 pixels shows, with new holes.
+
+    The dev photos are smaller than what people have, and the network's picture is blurrier in larger ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for path in sorted((shared_folder() / "data" / "hires").glob("*.jpg")):
+        generator = np.random.Generator(np.random.PCG64(zlib.crc32(path.stem.encode())))
+        photo = PilImage.open(path).convert("RGB")
+        for index, reduction in enumerate(REDUCTIONS):
+            target = folder / f"{path.stem}-{index}.png"
+            small = photo.reduce(reduction)
+            left = int(generator.integers(0, small.width - PIECE[0] + 1))
+            top = int(generator.integers(0, small.height - PIECE[1] + 1))
+            if not target.is_file():
+                small.crop((left, top, left + PIECE[0], top + PIECE[1])).save(target)
+            found.append(Example("pieces", kind, target.stem, target))
+    return found
+
+
 class Data:
     """Cells as arrays: n pictures, c candidates. Pictures of several frames count by their largest one."""
 
@@ -172,7 +202,10 @@ class Data:
         self.psnr = np.array([[cell["figures"][label][1] for label in LABELS] for cell in found])
         self.share = np.array([cell["share"] for cell in found])
         self.tried = np.array([frame is not None for frame in tried])
-        self.spread = np.array([frame["spread"] if frame else 0.0 for frame in tried])
+        self.forms = [
+            judging.Form(frame["spread"], 1 - frame["seen_at"]) if frame else judging.Form(0.0, 0.0)
+            for frame in tried
+        ]
         empty = np.zeros((len(LABELS), len(judging.STATISTICS)))
         self.statistics = np.array([frame["statistics"] if frame else empty for frame in tried])
         self.trial_lpips = np.array([frame["trial_lpips"] if frame else empty[:, 0] for frame in tried])
@@ -194,18 +227,18 @@ def fit(data: Data, use: NDArray[np.bool_]) -> dict[str, Any]:
     weights = _ridge(rows, values, 0.01 * len(rows))
     seen = x @ weights
     hole = data.lpips[use] / data.share[use][:, None]
-    powers = np.clip(data.spread[use], 0, judging.WIDEST)[:, None] ** np.arange(3)
+    terms = np.array([judging.terms(data.forms[i]) for i in np.flatnonzero(use)])
     others = len(LABELS) - 1
-    rows = np.zeros((others, use.sum(), 3 * others + 3))
+    rows = np.zeros((others, use.sum(), 4 * others + 3))
     for c in range(others):
-        rows[c, :, 3 * c : 3 * c + 3] = powers
-        rows[c, :, 3 * others :] = powers * (seen[:, c + 1] - seen[:, 0])[:, None]
+        rows[c, :, 4 * c : 4 * c + 4] = terms
+        rows[c, :, 4 * others :] = terms[:, :3] * (seen[:, c + 1] - seen[:, 0])[:, None]
     values = (hole[:, 1:] - hole[:, :1]).T
     found = _ridge(rows.reshape(-1, rows.shape[2]), values.ravel(), STIFFNESS * others)
     return {
         "LPIPS": weights,
-        "PRIOR": np.vstack([np.zeros(3), found[: 3 * others].reshape(others, 3)]),
-        "TRUST": found[3 * others :],
+        "PRIOR": np.vstack([np.zeros(4), found[: 4 * others].reshape(others, 4)]),
+        "TRUST": found[4 * others :],
         "LEVEL": float(np.sum(hole[:, 0] * seen[:, 0]) / np.sum(seen[:, 0] ** 2)),
     }
 
@@ -225,8 +258,8 @@ def chosen(data: Data, numbers: dict[str, Any]) -> NDArray[np.int64]:
             setattr(judging, name, value)
         return np.array(
             [
-                int(np.argmin(judging.predict(s @ np.array(judging.LPIPS), spread))) if tried else 0
-                for s, spread, tried in zip(data.statistics, data.spread, data.tried, strict=True)
+                judging.best(judging.predict(s @ np.array(judging.LPIPS), form)) if tried else 0
+                for s, form, tried in zip(data.statistics, data.forms, data.tried, strict=True)
             ]
         )
     finally:
@@ -236,11 +269,12 @@ def chosen(data: Data, numbers: dict[str, Any]) -> NDArray[np.int64]:
 
 def crossed(data: Data) -> NDArray[np.int64]:
     """Return what `auto` takes with numbers that were fitted without the photo."""
-    names = np.unique(data.names)
+    photos = np.array([name.partition("-")[0] for name in data.names])  # pieces of a photo stay together
+    names = np.unique(photos)
     np.random.Generator(np.random.PCG64(0)).shuffle(names)
     out = np.zeros(len(data.names), dtype=np.int64)
     for fold in range(FOLDS):
-        test = np.isin(data.names, names[fold::FOLDS])
+        test = np.isin(photos, names[fold::FOLDS])
         out[test] = chosen(data, fit(data, ~test))[test]
     return out
 
@@ -284,8 +318,8 @@ def _figures(found: Sequence[Cell], name: str) -> tuple[Floats, Floats]:
 def _foretold(data: Data, kind: str) -> str:
     """Return how what `auto` expected of the candidates goes with what came."""
     use = data.tried & (data.kinds == kind)
-    pairs = zip(data.statistics[use], data.spread[use], strict=True)
-    expected = np.array([judging.predict(each @ np.array(judging.LPIPS), spread) for each, spread in pairs])
+    pairs = [(data.statistics[i], data.forms[i]) for i in np.flatnonzero(use)]
+    expected = np.array([judging.predict(each @ np.array(judging.LPIPS), form) for each, form in pairs])
     real = data.lpips[use] / data.share[use][:, None]
     found = {
         "LPIPS": (expected[:, 0], real[:, 0]),
@@ -323,15 +357,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.fit and args.split != "dev":
         raise SystemExit("--fit: numbers are fitted on dev alone; eval is for reporting")
-    found = cells(args.split, args.kinds.split(","), args.limit, args.output / "choice")
-    data = Data(found)
+    splits = ("dev", "pieces") if args.split == "dev" else (args.split,)
+    groups = {
+        split: cells(split, args.kinds.split(","), args.limit, args.output / "choice") for split in splits
+    }
+    data = Data([cell for found in groups.values() for cell in found])
     choices = {"auto": chosen(data, {})}
     if args.fit:
-        for name, value in fit(data, np.ones(len(found), bool)).items():
+        for name, value in fit(data, np.ones(len(data.names), bool)).items():
             print(f"{name} = {np.array2string(np.asarray(value), precision=5, separator=', ')}")
     if args.split == "dev":
         choices["auto, fitted without the photo"] = crossed(data)
-    text = as_line(describe()) + "\n\n" + report(found, data, choices)
+    pages, start = [as_line(describe())], 0
+    for split, found in groups.items():
+        part = {name: choice[start : start + len(found)] for name, choice in choices.items()}
+        pages.append(f"## {split}\n\n" + report(found, Data(found), part))
+        start += len(found)
+    text = "\n\n".join(pages)
     print(text)
     (args.output / f"choice-{args.split}.md").write_text(text, encoding="utf-8")
 

@@ -62,11 +62,11 @@ def scene(tmp_path: Path) -> Scene:
 def large_scene(tmp_path: Path) -> Scene:
     """A scene with room for `auto` to try methods in."""
     rng = np.random.default_rng(4)
-    y, x = np.indices((260, 340)) / 30
+    y, x = np.indices((360, 460)) / 30
     picture = np.stack([np.sin(x + y), np.cos(x - y), np.sin(2 * x)], -1) * 50 + 128
     picture = np.clip(picture + rng.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
-    hole = np.zeros((260, 340), dtype=bool)
-    hole[90:170, 110:230] = True
+    hole = np.zeros((360, 460), dtype=bool)
+    hole[110:250, 130:330] = True
     Image.fromarray(picture).save(tmp_path / "photo.png")
     Image.fromarray(hole.astype(np.uint8) * 255).save(tmp_path / "mask.png")
     return Scene(tmp_path, picture, hole)

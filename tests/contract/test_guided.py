@@ -121,12 +121,13 @@ def test_sources_are_respected(
 
 def test_it_shows_its_guide(painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]) -> None:
     picture, hole = two_textures
+    hole[10:110, 30:130] = True
     method = Inpainter("guided", options={"weights": str(painters["bright"])})
     result, told = method.explain(picture, hole)
     assert np.array_equal(result.image, method(picture, hole))
     (guide,) = told[0][1].pictures
     assert guide.name == "guide"
-    assert 0.9 < guide.image.shape[0] / hole.shape[0] < 1  # 30 pixels from rim to middle are seen as 28
+    assert 0.75 < guide.image.shape[0] / hole.shape[0] < 0.85  # 50 pixels from rim to middle are seen as 40
     assert any("of the fill is the network's own picture" in line for line in told[0][1].lines)
 
 
@@ -167,7 +168,7 @@ def test_the_shipped_network_fills_without_any_option(rng: np.random.Generator) 
     before, after = picture.astype(float), result.image.astype(float)
     assert np.abs(after - before)[hole].mean() < np.abs(128 - before)[hole].mean()
     # Grain stays: what is mixed in does not blur it away.
-    assert np.diff(after[50:100, 80:120], axis=1).std() > 0.5 * np.diff(before[50:100, 80:120], axis=1).std()
+    assert np.diff(after[50:100, 80:120], axis=1).std() > 0.4 * np.diff(before[50:100, 80:120], axis=1).std()
 
 
 def test_a_least_share_is_there_where_the_rule_wants_none(rng: np.random.Generator) -> None:
@@ -211,7 +212,7 @@ def test_own_detail_is_kept_where_patches_are_smoother_and_nowhere_else(rng: np.
     ("size", "thick", "expected"),
     [
         ((100, 150), 20, 1.0),  # thin: as it is
-        ((300, 300), 112, 0.5),  # 56 from rim to middle is seen as 28
+        ((300, 300), 160, 0.5),  # 80 from rim to middle is seen as 40
         ((2000, 2000), 4, (192 * 256 / 4e6) ** 0.5),  # large and thin: structure only
     ],
 )

@@ -166,8 +166,8 @@ def _by_trial(image: FloatImage, hole: Hole, usual: Choice, on_step: OnStep | No
     if trial is None:
         return replace(usual, why=f"{usual.why}; no room to try methods on copies of it")
     fills = tried(trial, network, seen_at, on_step)
-    verdicts = judging.judge(fills, trial.image, trial.hidden, judging.spread(hole))
-    best = min(verdicts, key=lambda verdict: verdict.lpips)
+    verdicts = judging.judge(fills, trial.image, trial.hidden, judging.form_of(hole, seen_at))
+    best = verdicts[judging.best([verdict.lpips for verdict in verdicts])]
     settings = " and ".join(f"{name}={value:g}" for name, value in best.options)
     why = (
         f"{f'with {settings} ' if settings else ''}it should do best of {len(fills)}, going by "

@@ -1,15 +1,17 @@
 """How good fills of hidden pixels are, and what that says about the hole itself.
 
 No network judges: three statistics of the difference between fill and truth stand in for LPIPS, and what
-they say about hidden copies of the hole is weighed against what other photos say about holes of its form. All
-numbers here come from ``python benchmarks/choice.py --fit`` (60 photos, three kinds of hole).
+they say about hidden copies of the hole is weighed against what other photos say about holes of its form.
+All numbers here come from ``python benchmarks/choice.py --fit``: 60 photos and 24 pieces of three larger,
+with three kinds of hole.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ MARGIN = 12
 STATISTICS = ("difference", "roughness", "coarse roughness")
 """Names of what `statistics` returns."""
 
-LPIPS = (1.640, 0.180, 0.102)
+LPIPS = (1.513, 0.145, 0.181)
 """What each of the statistics adds to the LPIPS of hidden pixels."""
 
 Options = tuple[tuple[str, Any], ...]
@@ -37,21 +39,41 @@ CANDIDATES: tuple[tuple[str, Options], ...] = (
 """Methods and options that are tried; the first one is the choice where nothing speaks for another."""
 
 PRIOR = (
-    (0.0, 0.0, 0.0),
-    (0.00489, -0.00380, 0.00052),
-    (0.01798, -0.00885, 0.00118),
-    (0.01486, 0.00659, -0.00154),
+    (0.0, 0.0, 0.0, 0.0),
+    (-0.00233, -0.00012, 0.00015, 0.00935),
+    (-0.00012, -0.00031, 0.00030, 0.04896),
+    (0.01885, 0.00221, -0.00079, -0.02831),
 )
-"""LPIPS of each candidate less that of the first on the hole itself: a polynomial of `spread`."""
+"""LPIPS of each candidate less that of the first on the hole itself: a quadratic of `Form.spread`, and what
+`Form.blur` adds."""
 
-TRUST = (0.1053, -0.0062, 0.0316)
-"""How much of a difference on hidden pixels is left on the hole itself: a polynomial of `spread`."""
+TRUST = (-0.0250, 0.1224, 0.0126)
+"""How much of a difference on hidden pixels is left on the hole itself: a quadratic of `Form.spread`,
+and at least 0."""
 
-LEVEL = 1.096
+LEVEL = 1.049
 """LPIPS of the first candidate on the hole itself, for one on hidden pixels."""
 
-WIDEST = 5.5
-"""Spread up to which the polynomials were fitted."""
+AHEAD = 0.002
+"""By how much the LPIPS of another candidate must be expected to be less than that of the first."""
+
+WIDEST, BLURRIEST = 5.5, 0.7
+"""Spread and blur up to which all this was fitted."""
+
+
+class Form(NamedTuple):
+    """What of a hole decides how far copies of it can be believed.
+
+    Parameters
+    ----------
+    spread : the logarithm of how many discs of the hole's own thickness its area holds: about 0 for a disc, 2
+        for thick strokes across a photo and 5 for thin ones. Copies of a hole that is spread out lie all over
+        the photo, and tell more about it.
+    blur : 1 less the scale at which the network is shown the frame; the more, the blurrier its picture.
+    """
+
+    spread: float
+    blur: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +115,7 @@ def label(method: str, options: Options) -> str:
     return " ".join((method, *(f"{name}={value:g}" for name, value in options)))
 
 
-def judge(fills: list[FloatImage], truth: FloatImage, hidden: Hole, spread_: float) -> list[Verdict]:
+def judge(fills: list[FloatImage], truth: FloatImage, hidden: Hole, form: Form) -> list[Verdict]:
     """Return a verdict on each of the candidates.
 
     Parameters
@@ -101,10 +123,10 @@ def judge(fills: list[FloatImage], truth: FloatImage, hidden: Hole, spread_: flo
     fills : (h, w, K) for each of `CANDIDATES`, equal to the truth outside what was hidden.
     truth : (h, w, K), [0, 1].
     hidden : (h, w). True was filled.
-    spread_ : of the hole itself, see `spread`.
+    form : of the hole itself.
     """
     measured = [statistics(fill, truth, hidden) for fill in fills]
-    expected = predict(np.array([each @ np.array(LPIPS) for each in measured]), spread_)
+    expected = predict(np.array([each @ np.array(LPIPS) for each in measured]), form)
     verdicts = []
     for (method, options), fill, each, lpips in zip(CANDIDATES, fills, measured, expected, strict=True):
         verdicts.append(
@@ -121,24 +143,40 @@ def judge(fills: list[FloatImage], truth: FloatImage, hidden: Hole, spread_: flo
     return verdicts
 
 
-def predict(seen: NDArray[np.float64], spread_: float) -> NDArray[np.float64]:
+def predict(seen: NDArray[np.float64], form: Form) -> NDArray[np.float64]:
     """Return the LPIPS that each candidate is expected to have on the hole, from that on hidden pixels."""
-    powers = np.clip(spread_, 0.0, WIDEST) ** np.arange(3)
+    *powers, blur = terms(form)
     ours = LEVEL * seen[0]
-    others = np.array(PRIOR) @ powers + float(np.array(TRUST) @ powers) * (seen - seen[0])
+    trust = max(float(np.array(TRUST) @ powers), 0.0)
+    others = np.array(PRIOR) @ (*powers, blur) + trust * (seen - seen[0])
     return np.asarray(np.maximum(ours + others, 0.0), np.float64)
 
 
-def spread(hole: Hole) -> float:
-    """Return the logarithm of how many discs of the hole's own thickness its area holds.
+def best(expected: Sequence[float] | NDArray[np.float64]) -> int:
+    """Return which candidate to take, going by the LPIPS that is expected of each.
 
-    About 0 for a disc; 2 for thick strokes across a photo and 5 for thin ones. Copies of a hole that is
-    spread out lie all over the photo, and tell more about it.
+    Examples
+    --------
+    >>> best([0.200, 0.199, 0.250, 0.300]), best([0.200, 0.190, 0.250, 0.300])
+    (0, 1)
     """
+    least = int(np.argmin(expected))
+    return least if expected[least] + AHEAD < expected[0] else 0
+
+
+def terms(form: Form) -> tuple[float, float, float, float]:
+    """Return what the fitted numbers belong to: 1, spread and its square, and blur."""
+    spread = min(max(form.spread, 0.0), WIDEST)
+    return 1.0, spread, spread**2, min(max(form.blur, 0.0), BLURRIEST)
+
+
+def form_of(hole: Hole, seen_at: float) -> Form:
+    """Return the form of a hole, (H, W), in a frame that the network is shown at a scale, at most 1."""
     from lacuna.exemplar.stage import distance_to_known
 
     reach = max(float(distance_to_known(hole).max()), 1.0)
-    return math.log(max(np.count_nonzero(hole) / (math.pi * reach**2), 1.0))
+    spread = math.log(max(np.count_nonzero(hole) / (math.pi * reach**2), 1.0))
+    return Form(spread, 1 - seen_at)
 
 
 def statistics(fill: FloatImage, truth: FloatImage, hidden: Hole) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ REDUCTION = 0.5
 FINEST = 4.0
 """Reach, in pixels from rim to middle, from which on the picture is reduced; finer holes would vanish."""
 
-BUDGET = 0.7
+BUDGET = 0.5
 """Cost of a rehearsal as a share of that of filling the hole once with `patchmatch`, as estimated: pixels to
 fill, `NETWORK` for each pixel that the network sees, and `OVERHEAD`. What it takes by the clock:
 docs/benchmarks.md."""
@@ -30,7 +30,7 @@ docs/benchmarks.md."""
 NETWORK = 0.35
 """Cost of a pixel that the network sees, in pixels that `patchmatch` fills."""
 
-OVERHEAD = 3000
+OVERHEAD = 6000
 """Cost of a rehearsal, however small, in such pixels."""
 
 FILLS = 2
