@@ -64,14 +64,12 @@ class Rehearsal:
     image : (h, w, K), [0, 1]. What is missing in the photo is filled smoothly.
     unknown : (h, w). True is missing in the photo.
     hidden : (h, w). True is to be filled, and known.
-    box : of the part, in pixels of the reduced frame.
     scale : of the reduction, at most 1.
     """
 
     image: FloatImage
     unknown: Hole
     hidden: Hole
-    box: Box
     scale: float
 
 
@@ -108,7 +106,7 @@ def rehearse(image: FloatImage, hole: Hole, seen_at: float) -> Rehearsal | None:
     hidden = hide(image, unknown, int(most))
     if np.count_nonzero(hidden) < LEAST_HIDDEN:
         return None
-    return Rehearsal(fill_harmonic(image, unknown), unknown, hidden, box, scale)
+    return Rehearsal(fill_harmonic(image, unknown), unknown, hidden, scale)
 
 
 def hide(image: FloatImage, hole: Hole, most: int) -> Hole:
