@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import struct
@@ -13,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from lacuna.web import bundle as bundles
+from lacuna.web.problems import problem
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -209,6 +213,20 @@ def test_a_good_project_file_is_taken(running: Any, bundle: dict[str, bytes]) ->
         running.ended(running.http.post("/projects/import", files={"file": packed(bundle)}))["state"]
         == "done"
     )
+
+
+def test_a_full_disk_is_not_blamed_on_the_project_file(
+    bundle: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.lacuna").write_bytes(packed(bundle))
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        bundles.read(tmp_path / "p.lacuna", tmp_path, most=1 << 24, max_steps=9)
+    assert problem(caught.value)["code"] == "LimitError"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import ConfigError, LacunaError, LimitError
+from lacuna.web.problems import disk_is_full
 from lacuna.web.steps import Step, digest
 from lacuna.web.steps import read as read_step
 
@@ -72,6 +73,7 @@ def read(path: Path, folder: Path, *, most: int, max_steps: int) -> Bundle:
     ------
     ConfigError : not a project file, damaged, or something in it that does not belong there.
     LimitError : larger than the limits.
+    OSError : the disk is full; that is not the file's fault.
     """
     try:
         with zipfile.ZipFile(path) as pack:
@@ -79,6 +81,8 @@ def read(path: Path, folder: Path, *, most: int, max_steps: int) -> Bundle:
     except (LacunaError, MemoryError):
         raise
     except Exception as error:
+        if disk_is_full(error):
+            raise
         # The one boundary: damaged zips raise nearly everything, from zlib's errors to KeyError.
         raise ConfigError(
             f"this is not a project file of Lacuna, or it is damaged ({error}); export it again"

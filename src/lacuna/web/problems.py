@@ -65,12 +65,23 @@ def problem(error: BaseException) -> dict[str, Any]:
         error = errors.DeviceOutOfMemoryError(
             "memory ran out; give a smaller picture, or choose a smaller hole"
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if disk_is_full(error):
         error = errors.LimitError("the server's disk is full; try again when its owner has made room")
     if isinstance(error, errors.LacunaError):
         known = next(cls for cls in type(error).__mro__ if cls in STATUS)
         return document(known.__name__, str(error))
     return document("InternalError", f"a bug in Lacuna: {type(error).__name__}; please report what you did")
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Return whether there was no room to write.
+
+    Examples
+    --------
+    >>> disk_is_full(OSError(errno.ENOSPC, "No space left")), disk_is_full(FileNotFoundError())
+    (True, False)
+    """
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def document(code: str, detail: str) -> dict[str, Any]:
