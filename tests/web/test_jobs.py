@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lacuna.errors import QueueFullError
+from lacuna.errors import NotFoundError, QueueFullError
 from lacuna.web.lanes import Lane, Worker
 from lacuna.web.work import Job
 
@@ -124,11 +124,19 @@ def test_a_killed_worker_fails_its_job_and_the_next_one_runs(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_worker_that_dies_idle_is_replaced(running: Any, photo: bytes, mask: bytes) -> None:
-    job = running.ended(
-        running.http.post("/inpaint", files={"image": photo, "mask": mask}, data={"wait": "0"})
-    )
-    os.kill(running.service.jobs.get(job["id"]).pid, signal.SIGKILL)
-    running.ok(running.http.post("/inpaint", files={"image": photo, "mask": mask}), 200)
+    def worker_of_a_fill() -> int:
+        job = running.ended(
+            running.http.post("/inpaint", files={"image": photo, "mask": mask}, data={"wait": "0"})
+        )
+        assert job["state"] == "done", job["problem"]
+        return running.service.jobs.get(job["id"]).pid
+
+    first = worker_of_a_fill()
+    assert worker_of_a_fill() == first
+    os.kill(first, signal.SIGKILL)
+    second = worker_of_a_fill()
+    assert second != first
+    assert worker_of_a_fill() == second
 
 
 def test_jobs_expire(running: Any, photo: bytes, mask: bytes) -> None:
@@ -216,6 +224,24 @@ def test_work_ends_at_the_limits_of_time_and_memory(
         bench.lane.close()
     with pytest.raises(Exception, match="stopping"):
         bench.fill(large, {})
+
+
+def test_a_bug_while_an_answer_is_kept_is_told_and_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    for error, code in (
+        (KeyError("states"), "InternalError"),
+        (NotFoundError("it has gone"), "NotFoundError"),
+    ):
+
+        def finish(told: dict[str, Any], error: Exception = error) -> dict[str, Any]:
+            raise error
+
+        job = Job("a", "warm", {}, finish=finish)
+        job.succeed({})
+        assert job.state == "failed"
+        assert job.problem is not None
+        assert job.problem["code"] == code
+        logged = capfd.readouterr().err
+        assert ("KeyError: 'states'" in logged) == (code == "InternalError")
 
 
 def test_a_lane_refuses_more_than_its_limit(tmp_path: Path) -> None:

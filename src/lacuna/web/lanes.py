@@ -290,6 +290,8 @@ class Lane:
         if worker.run(job, self.seconds):
             return worker
         fresh = self._new(worker)
+        if fresh is not None:
+            job.pid = fresh.pid
         if fresh is None or not fresh.run(job, self.seconds):
             job.fail(problem(WorkerLostError("the workers die before they begin; see the server's log")))
         return fresh or worker

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,8 @@ class Job:
         try:
             result = self.finish(told) if self.finish is not None else told
         except Exception as error:  # what the answer is kept in may be gone, or full
+            if not isinstance(error, errors.LacunaError):
+                traceback.print_exc()  # what was not raised on purpose is for the server's log
             self.fail(problem(error))
             return
         self._end("done", result=result)
