@@ -220,7 +220,7 @@ def run_jobs(
             _serve(waiting, on_answer, share, limits, stop)
         except _Stopped:
             return
-        except BaseException as error:
+        except BaseException as error:  # raised again below, in the thread that waits for all
             failures.put(error)
             stop.set()
 

@@ -37,7 +37,7 @@ def main() -> None:
         from lacuna.inpainting import Inpainter
 
         inpainter = Inpainter(setup["method"], options=setup["options"])
-    except Exception as error:
+    except Exception as error:  # whatever a method does is a row of the run, and never the run's end
         answer(_failure(error))
         return
     _warm_up(inpainter)
@@ -47,7 +47,7 @@ def main() -> None:
         job = json.loads(line)
         try:
             answer(_run(inpainter, job, base))
-        except Exception as error:
+        except Exception as error:  # the same, and the next picture may do better
             answer(_failure(error))
 
 
@@ -97,8 +97,8 @@ def _warm_up(inpainter: Any) -> None:
     hole[60:100, 60:100] = True
     try:
         inpainter.run(np.tile(np.arange(WARM_UP, dtype=np.uint8), (WARM_UP, 1))[..., None].repeat(3, 2), hole)
-    except Exception:
-        return  # the first real picture will say what is wrong
+    except Exception:  # of the method; the first real picture says in its row what is wrong
+        return
 
 
 def _touches_border(hole: NDArray[np.bool_]) -> bool:

@@ -192,7 +192,7 @@ def _attempt(decoder: Callable[[bytes], Pixels | None], data: bytes) -> Pixels |
         return decoder(data)
     except MemoryError:
         raise
-    except Exception:
+    except Exception:  # they raise nearly everything; where none can, the caller says so
         return None
 
 

@@ -141,7 +141,7 @@ async def import_project(
         args = {**server.shop(project, linked), "device": server.settings.devices[0]}
         job = Job("import", "advance", args, project.id, finish, undo=lambda: server.store.remove(folder))
         server.submit(job, server.lanes[server.settings.devices[0]])
-    except BaseException:
+    except BaseException:  # a client that goes away cancels us, and leaves no folder behind either
         server.store.remove(folder)
         raise
     return JSONResponse(server.describe(job), 202, headers={"Location": f"/api/v1/jobs/{job.id}"})

@@ -37,7 +37,7 @@ async def open_photo(
         facts = await server.look(request, "open", server.shop(project, []))
         project.know([facts])
         server.adopt(project)
-    except BaseException:
+    except BaseException:  # a client that goes away cancels us, and leaves no folder behind either
         server.store.remove(folder)
         raise
     told = server.describe_project(project)

@@ -84,7 +84,7 @@ async def inpaint(
         if guide is not None:
             await keep(guide, folder / "guide")
         job = server.submit(Job("inpaint", "inpaint", args, folder=folder), server.lanes[device])
-    except BaseException:
+    except BaseException:  # a client that goes away cancels us, and leaves no folder behind either
         server.store.remove(folder)
         raise
     return await _waited(request, server, job, wait)

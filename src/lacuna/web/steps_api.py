@@ -145,7 +145,7 @@ def _started(server: Service, project: Project, job: Job) -> JSONResponse:
         project.begin(job)
         try:
             server.submit(job, server.lanes[server.settings.devices[0]])
-        except BaseException:
+        except BaseException:  # whatever it was, a project must not wait for a job that never came
             project.job = None
             raise
     return JSONResponse(server.describe(job), 202, headers={"Location": f"/api/v1/jobs/{job.id}"})

@@ -49,7 +49,7 @@ def main() -> None:
         answer({"id": name, "begun": True})
         try:
             told = {"result": TASKS[asked["task"]](asked["args"], Reporter(name, inbox, answer))}
-        except Exception as error:
+        except Exception as error:  # whatever a method does is an answer; bugs go to the log as well
             told = {"problem": problem(_explained(error))}
         answer({"id": name, **told})
         inbox.stopped.discard(name)
