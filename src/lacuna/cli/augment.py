@@ -78,22 +78,13 @@ def augment(
         raise typer.BadParameter("--resume and --overwrite exclude each other")
     targets.check(preview, overwrite=overwrite or resume)
     from lacuna import jobs
-    from lacuna.jobs.annotations import read_annotations
     from lacuna.jobs.augment import find_pictures
 
     plan = jobs.AugmentPlan(
         count, masks, method, options.pairs(option or ()), seed, drop, **options.limit(max_pixels)
     )
     names = find_pictures(pictures)
-    words = f"{len(names)} pictures × {count} variations = {len(names) * count}; taken out: " + ", ".join(
-        map(str, plan.specs())
-    )
-    facts: dict[str, Any] = {"version": __version__, "job": "augment", "pictures": len(names), "count": count}
-    if annotations is not None:
-        notes = read_annotations(annotations)
-        known = sum(notes.image(name) is not None for name in names)
-        words += f"; {known} of the pictures have annotations"
-        facts["annotated"] = known
+    words, facts = _intent(names, plan, annotations)
     render.say(words, quiet=quiet or as_json)
     if preview is not None:
         _preview(Path(pictures), names, plan, preview, overwrite=overwrite or resume)
@@ -117,6 +108,21 @@ def augment(
     elif not quiet:
         _tell(made)
     return exits.OK
+
+
+def _intent(names: list[str], plan: AugmentPlan, annotations: str | None) -> tuple[str, dict[str, Any]]:
+    """Return what is going to be made, as a sentence and as facts for ``--json``."""
+    from lacuna.jobs.annotations import read_annotations
+
+    pictures, count = len(names), plan.count
+    taken = ", ".join(map(str, plan.specs()))
+    words = f"{pictures} pictures × {count} variations = {pictures * count}; taken out: {taken}"
+    facts: dict[str, Any] = {"version": __version__, "job": "augment", "pictures": pictures, "count": count}
+    if annotations is not None:
+        notes = read_annotations(annotations)
+        facts["annotated"] = sum(notes.image(name) is not None for name in names)
+        words += f"; {facts['annotated']} of the pictures have annotations"
+    return words, facts
 
 
 def _tell(made: Augmented) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -15,94 +15,62 @@ from lacuna import __version__
 from lacuna.cli import exits, options, render, targets
 from lacuna.errors import ImageError, MissingDependencyError
 
+if TYPE_CHECKING:
+    from lacuna.web.settings import Settings
+
 _LIMITS, _WHERE = "Limits of one request", "Where"
 
 TOKEN_VARIABLE = "LACUNA_TOKEN"  # noqa: S105 - the name of a variable
 
 
+def _where(flag: str, metavar: str | None, words: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=words, rich_help_panel=_WHERE)
+
+
+def _limit(flag: str, metavar: str, words: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=words, rich_help_panel=_LIMITS)
+
+
 def web(
     photo: Annotated[str | None, typer.Argument(metavar="[PHOTO]", help="Open this photo.")] = None,
     host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="Where to listen. Any address but this machine's own needs a token.",
-            rich_help_panel=_WHERE,
-        ),
+        str, _where("--host", "ADDRESS", "Where to listen. Any address but this machine's own needs a token.")
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", help="0 takes a free one.", rich_help_panel=_WHERE)
-    ] = 8765,
+    port: Annotated[int, _where("--port", "N", "0 takes a free one.")] = 8765,
     token: Annotated[
         str | None,
-        typer.Option(
+        _where(
             "--token",
-            metavar="SECRET",
-            help=f"What requests must show; better set [bold]{TOKEN_VARIABLE}[/], which no list "
+            "SECRET",
+            f"What requests must show; better set [bold]{TOKEN_VARIABLE}[/], which no list "
             "of processes shows.",
-            rich_help_panel=_WHERE,
         ),
     ] = None,
     allowed_host: Annotated[
         list[str] | None,
-        typer.Option(
-            "--allowed-host",
-            metavar="NAME",
-            help="A further name of the server, as often as needed: a proxy's, say.",
-            rich_help_panel=_WHERE,
-        ),
+        _where("--allowed-host", "NAME", "A further name of the server, as often as needed: a proxy's, say."),
     ] = None,
-    show: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser.", rich_help_panel=_WHERE)
-    ] = True,
+    show: Annotated[bool, _where("--open/--no-open", None, "Open the page in a browser.")] = True,
     folder: Annotated[
-        str | None,
-        typer.Option(
-            "--folder",
-            metavar="FOLDER",
-            help="Where projects are kept; one server at a time.",
-            rich_help_panel=_WHERE,
-        ),
+        str | None, _where("--folder", "FOLDER", "Where projects are kept; one server at a time.")
     ] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(
+        _where(
             "--device",
-            metavar="NAME",
-            help="cpu, cuda, cuda:1 …: a queue for each; the first is used unless a request names one.",
-            rich_help_panel=_WHERE,
+            "NAME",
+            "cpu, cuda, cuda:1 …: a queue for each; the first is used unless a request names one.",
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Processes per device.", rich_help_panel=_LIMITS)
-    ] = 1,
-    max_pixels: Annotated[
-        int, typer.Option("--max-pixels", metavar="N", help="Of a picture.", rich_help_panel=_LIMITS)
-    ] = 100_000_000,
-    max_mb: Annotated[
-        float, typer.Option("--max-mb", metavar="MB", help="Of a request's body.", rich_help_panel=_LIMITS)
-    ] = 256.0,
-    max_seconds: Annotated[
-        float, typer.Option("--max-seconds", metavar="S", help="Of a fill.", rich_help_panel=_LIMITS)
-    ] = 300.0,
-    max_memory: Annotated[
-        float, typer.Option("--max-memory", metavar="GB", help="Of a worker.", rich_help_panel=_LIMITS)
-    ] = 4.0,
-    queue: Annotated[
-        int, typer.Option("--queue", metavar="N", help="Fills that may wait.", rich_help_panel=_LIMITS)
-    ] = 32,
-    max_folder: Annotated[
-        float, typer.Option("--max-folder", metavar="GB", help="Of all projects.", rich_help_panel=_LIMITS)
-    ] = 10.0,
+    workers: Annotated[int, _limit("--workers", "N", "Processes per device.")] = 1,
+    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Of a picture.")] = 100_000_000,
+    max_mb: Annotated[float, _limit("--max-mb", "MB", "Of a request's body.")] = 256.0,
+    max_seconds: Annotated[float, _limit("--max-seconds", "S", "Of a fill.")] = 300.0,
+    max_memory: Annotated[float, _limit("--max-memory", "GB", "Of a worker.")] = 4.0,
+    queue: Annotated[int, _limit("--queue", "N", "Fills that may wait.")] = 32,
+    max_folder: Annotated[float, _limit("--max-folder", "GB", "Of all projects.")] = 10.0,
     expiry: Annotated[
-        float,
-        typer.Option(
-            "--expiry",
-            metavar="HOURS",
-            help="Projects that nobody touched are deleted.",
-            rich_help_panel=_LIMITS,
-        ),
+        float, _limit("--expiry", "HOURS", "Projects that nobody touched are deleted.")
     ] = 168.0,
     quiet: options.Quiet = False,
 ) -> int:
@@ -117,7 +85,6 @@ def web(
             "the web server needs FastAPI and uvicorn: python -m pip install 'lacuna[web]'"
         ) from error
     from lacuna.web.settings import GIBI, MEBI, Settings, default_folder
-    from lacuna.web.store import Store
 
     settings = Settings(
         folder=Path(folder) if folder is not None else default_folder(),
@@ -135,19 +102,10 @@ def web(
         project_bytes=int(max_folder * GIBI),
         expiry=expiry * 3600,
     )
-    project = None
-    if photo is not None:
-        if not Path(photo).is_file():
-            raise ImageError(
-                f"{photo} does not exist or is no file; give a photo, or none to begin with an empty page"
-            )
-        project = serving.begin_with(Store(settings.folder, settings.project_bytes), Path(photo))
+    project = None if photo is None else _begin_with(photo, settings)
 
     def ready(running: Settings) -> None:
-        parts = [f"project={project}"] if project else []
-        # A log may be read by many: only a terminal is told the token.
-        parts += [f"token={quote(running.token)}"] if running.token and sys.stderr.isatty() else []
-        address = running.address + (f"/#{'&'.join(parts)}" if parts else "/")
+        address = _address(running, project)
         render.say(f"Lacuna is at {address}", style="bold", quiet=quiet)
         render.say("Ctrl-C ends it; projects are kept", indent=2, quiet=quiet)
         if show and sys.stderr.isatty():
@@ -155,6 +113,26 @@ def web(
 
     serving.Server(settings, ready).run_here()
     return exits.OK
+
+
+def _begin_with(photo: str, settings: Settings) -> str:
+    """Make a project of a photo, and return its name."""
+    from lacuna.web import serving
+    from lacuna.web.store import Store
+
+    if not Path(photo).is_file():
+        raise ImageError(
+            f"{photo} does not exist or is no file; give a photo, or none to begin with an empty page"
+        )
+    return serving.begin_with(Store(settings.folder, settings.project_bytes), Path(photo))
+
+
+def _address(running: Settings, project: str | None) -> str:
+    """Return the address of the page, with what it is to open."""
+    parts = [f"project={project}"] if project else []
+    # A log may be read by many: only a terminal is told the token.
+    parts += [f"token={quote(running.token)}"] if running.token and sys.stderr.isatty() else []
+    return running.address + (f"/#{'&'.join(parts)}" if parts else "/")
 
 
 def replay(

@@ -147,21 +147,13 @@ def evaluate(
         header |= source.facts(Path(output))
         ledger = open_ledger(Path(output), header, resume=resume, overwrite=overwrite)
         holes = source.keep(Path(output))
-    missing = {entry.label: registry.get(entry.method).missing() for entry in entries}
-    for label, reason in missing.items():
-        if reason is not None:
-            on_note(f"{label} cannot run here: {reason}")
+    missing = _missing(entries, on_note)
     store = FeatureStore(Path(output), scorer.nets)
     bench = _Bench(Path(images), holes, Path(output), seed, workers, scorer, ledger, store)
-    jobs = [
-        bench.job(case, entry)
-        for entry in entries
-        for case in cases
-        if (case.image, case.mask, entry.label) not in ledger.done
-    ]
-    total, ready = len(entries) * len(cases), len(entries) * len(cases) - len(jobs)
-    if ready:
-        on_note(f"{ready} of {total} rows are there already")
+    jobs = bench.jobs(entries, cases)
+    total = len(entries) * len(cases)
+    if len(jobs) < total:
+        on_note(f"{total - len(jobs)} of {total} rows are there already")
     bench.complete_features(on_step)
 
     def on_answer(job: Job, answer: dict[str, Any]) -> None:
@@ -169,11 +161,10 @@ def evaluate(
         report(on_step, len(ledger.done) / max(total, len(ledger.done)), job.label)
 
     for job in jobs:
-        if missing[job.label] is not None:
-            on_answer(
-                job, {"status": "missing", "type": "MissingDependencyError", "error": missing[job.label]}
-            )
-    runnable = [job for job in jobs if missing[job.label] is None]
+        if job.label in missing:
+            reason = missing[job.label]
+            on_answer(job, {"status": "missing", "type": "MissingDependencyError", "error": reason})
+    runnable = [job for job in jobs if job.label not in missing]
     if runnable:
         run_jobs(runnable, on_answer, workers=workers, limits=limits)
     return load_run(Path(output))
@@ -192,7 +183,16 @@ class _Bench:
     ledger: Ledger
     store: FeatureStore
 
-    def job(self, case: Case, entry: Entry) -> Job:
+    def jobs(self, entries: Sequence[Entry], cases: Sequence[Case]) -> list[Job]:
+        """Return what is still to be done."""
+        return [
+            self._job(case, entry)
+            for entry in entries
+            for case in cases
+            if (case.image, case.mask, entry.label) not in self.ledger.done
+        ]
+
+    def _job(self, case: Case, entry: Entry) -> Job:
         fields = {
             "image": str(self.images / case.image),
             "mask": str(self.masks / case.mask),
@@ -247,6 +247,17 @@ def _check(seed: int, workers: int, limits: Limits) -> None:
     if not limits.seconds > 0:
         raise OptionError(f"time_limit is {limits.seconds}; expected more than 0 seconds")
     check_memory_limit(limits.memory)
+
+
+def _missing(entries: Sequence[Entry], on_note: Callable[[str], None]) -> dict[str, str]:
+    """Return why methods cannot run here, by label, and say it."""
+    found = {}
+    for entry in entries:
+        reason = registry.get(entry.method).missing()
+        if reason is not None:
+            on_note(f"{entry.label} cannot run here: {reason}")
+            found[entry.label] = reason
+    return found
 
 
 def _header(
