@@ -201,10 +201,11 @@ def test_lasso_eraser_invert_clear_and_an_undo_for_each(page: Any, blocks: Path)
 def test_a_mask_that_was_exported_can_be_imported(page: Any, blocks: Path, tmp_path: Path) -> None:
     page.open(blocks)
     page.drag((100, 100), (200, 180))
-    marked = page.marked
+    marked = page.wait_marked(lambda count: count > 0)
     name, mask = page.download(page.button("Export the mask as a file").click)
     (tmp_path / name).write_bytes(mask)
     page.page.keyboard.press("Delete")
+    page.wait_marked(lambda count: count == 0)
     page.choose(tmp_path / name, page.button("Import a mask from a file").click)
     page.wait_marked(lambda count: count == marked)
 
