@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from promises import checked, exact, holes, some_hole
 
 from lacuna import errors
-from lacuna.inpainting import Inpainter, Result
+from lacuna.inpainting import Inpainter
 from lacuna.metrics import Lpips, diversity, spread
 
 torch = pytest.importorskip("torch")
@@ -34,17 +35,7 @@ QUICK: dict[str, dict[str, Any]] = {
 SHARED = Path(os.environ.get("LACUNA_SHARED") or Path(__file__).parents[3] / "shared")
 Make = Callable[..., np.ndarray]
 both = pytest.mark.parametrize("name", QUICK)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny networks spend more time on starting threads than these save."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LACUNA_THREADS", "1")
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        yield
-        torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_net(path: Path, facts: dict[str, Any] | None, **config: Any) -> Path:
@@ -72,48 +63,10 @@ def loaded(weights: Path) -> dict[str, Inpainter]:
     return {name: Inpainter(name, options={"weights": str(weights), **QUICK[name]}) for name in QUICK}
 
 
-def checked(method: Inpainter, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
-    """Fill read-only arrays and check all that is promised of every result."""
-    given = picture.copy(), hole.copy()
-    locked = picture.view(), hole.view()
-    for array in locked:
-        array.flags.writeable = False
-    result = method.run(*locked, **how)
-    assert np.array_equal(picture, given[0])
-    assert np.array_equal(hole, given[1])
-    exact(result, picture, hole)
-    return result
-
-
-def exact(result: Result, picture: np.ndarray, hole: np.ndarray) -> None:
-    assert (result.image.shape, result.image.dtype) == (picture.shape, picture.dtype)
-    assert np.isfinite(result.image).all()
-    assert np.array_equal(result.image[~hole], picture[~hole])
-    assert result.changed_outside == 0
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    return hole
-
-
 @both
 @pytest.mark.parametrize("size", [(13, 67), (1, 9), (3, 2), (90, 20), (16, 16)])
 def test_any_size(name: str, size: tuple[int, int], loaded: dict[str, Inpainter], make_picture: Make) -> None:
     checked(loaded[name], make_picture(*size), some_hole(*size))
-
-
-def holes() -> dict[str, np.ndarray]:
-    made = {n: np.zeros((33, 41), dtype=bool) for n in ("pixel", "corner", "huge", "lines", "known", "apart")}
-    made["pixel"][17, 20] = True
-    made["corner"][-7:, -9:] = True
-    made["huge"][2:-2, 4:] = True
-    made["lines"][1::2] = True
-    made["known"][...] = True
-    made["known"][16, 20] = False
-    made["apart"][3:6, 3:9] = made["apart"][20:28, 30:36] = made["apart"][30, 2] = True
-    return made
 
 
 @both
@@ -203,12 +156,23 @@ def test_batches_are_as_large_as_asked(weights: Path, make_picture: Make) -> Non
         assert np.abs(a.image.astype(int) - b.image).max() <= 1
 
 
-def test_samples_in_several_frames_and_with_a_membrane(loaded: dict[str, Inpainter]) -> None:
-    picture = np.full((60, 400, 3), 90, np.uint8)
+def test_samples_in_several_frames_and_with_a_membrane(
+    loaded: dict[str, Inpainter], make_picture: Make
+) -> None:
+    picture = make_picture(60, 400)
     hole = np.zeros((60, 400), bool)
-    hole[20:30, 20:30] = hole[20:30, 370:380] = True
-    for result in loaded["ddpm"].sample(picture, hole, 2, blend="membrane"):
-        exact(result, picture, hole)
+    left, right = (slice(20, 30), slice(20, 30)), (slice(20, 30), slice(370, 380))
+    hole[left] = hole[right] = True
+    steps = {}
+    for blend in ("hard", "membrane"):
+        first, second = loaded["ddpm"].sample(picture, hole, 2, blend=blend)
+        for part in (left, right):  # 350 pixels apart: a frame each
+            assert not np.array_equal(first.image[part], second.image[part])
+        for result in (first, second):
+            exact(result, picture, hole)
+        down = np.diff(first.image.astype(float), axis=0)[[19, 29]]  # over the upper and the lower rim
+        steps[blend] = [np.abs(down[:, columns].mean(axis=1)).mean() for _, columns in (left, right)]
+    assert all(m < h for m, h in zip(steps["membrane"], steps["hard"], strict=True))
 
 
 @both

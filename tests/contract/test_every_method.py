@@ -13,7 +13,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import promises
 import pytest
+from promises import some_hole
 
 import lacuna
 from lacuna import errors, registry
@@ -64,22 +66,7 @@ def test_it_can_be_asked_here(spec: MethodSpec) -> None:
 
 
 def checked(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
-    """Fill read-only arrays and check all that is promised of every result."""
-    given = picture.copy(), hole.copy()
-    locked = picture.view(), hole.view()
-    for array in locked:
-        array.flags.writeable = False
-    result = loaded(spec.name).run(*locked, **how)
-    out = result.image
-    assert np.array_equal(picture, given[0])
-    assert np.array_equal(hole, given[1])
-    assert out.shape == picture.shape
-    assert out.dtype == picture.dtype
-    assert not np.shares_memory(out, picture)
-    assert np.isfinite(out).all()
-    assert np.array_equal(out[~hole], picture[~hole])
-    assert result.changed_outside == 0
-    return result
+    return promises.checked(loaded(spec.name), picture, hole, **how)
 
 
 def checked_or_given_up(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray) -> Result | None:
@@ -89,12 +76,6 @@ def checked_or_given_up(spec: MethodSpec, picture: np.ndarray, hole: np.ndarray)
     except errors.MethodError:
         assert is_peer(spec)
         return None
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    return hole
 
 
 def one_pixel(hole: np.ndarray) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from promises import checked, some_hole
 
 from lacuna import errors
-from lacuna.inpainting import Inpainter, Result
+from lacuna.inpainting import Inpainter
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
@@ -23,16 +24,7 @@ from lacuna.methods.diffusion import pipelines  # noqa: E402 - after diffusers w
 Make = Callable[..., np.ndarray]
 KINDS = ("sd-9", "sd-4", "sdxl-9", "sdxl-4", "flux")
 every_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LACUNA_THREADS", "1")
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        yield
-        torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # Tiny models ----------------------------------------------------------------------------------------------
@@ -169,27 +161,6 @@ def make(folder: Path, **options: Any) -> Inpainter:
 @pytest.fixture(scope="session")
 def loaded(models: dict[str, Path]) -> dict[str, Inpainter]:
     return {kind: make(models[kind]) for kind in KINDS}
-
-
-def checked(method: Inpainter, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
-    given = picture.copy(), hole.copy()
-    locked = picture.view(), hole.view()
-    for array in locked:
-        array.flags.writeable = False
-    result = method.run(*locked, **how)
-    assert np.array_equal(picture, given[0])
-    assert np.array_equal(hole, given[1])
-    assert (result.image.shape, result.image.dtype) == (picture.shape, picture.dtype)
-    assert np.isfinite(result.image).all()
-    assert np.array_equal(result.image[~hole], picture[~hole])
-    assert result.changed_outside == 0
-    return result
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    return hole
 
 
 # Every kind -----------------------------------------------------------------------------------------------

@@ -6,16 +6,17 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from promises import checked, holes, some_hole
 
 import lacuna
 from lacuna import errors, registry
-from lacuna.inpainting import Inpainter, Result
+from lacuna.inpainting import Inpainter
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -33,17 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 Make = Callable[..., np.ndarray]
 every_network = pytest.mark.parametrize("name", SMALL)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Tiny networks spend more time on starting threads than these save."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LACUNA_THREADS", "1")
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        yield
-        torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="session")
@@ -63,29 +54,6 @@ def loaded(checkpoints: dict[str, Path]) -> dict[str, Inpainter]:
     return {name: Inpainter(name, options={"weights": str(path)}) for name, path in checkpoints.items()}
 
 
-def checked(method: Inpainter, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
-    """Fill read-only arrays and check all that is promised of every result."""
-    given = picture.copy(), hole.copy()
-    locked = picture.view(), hole.view()
-    for array in locked:
-        array.flags.writeable = False
-    result = method.run(*locked, **how)
-    out = result.image
-    assert np.array_equal(picture, given[0])
-    assert np.array_equal(hole, given[1])
-    assert (out.shape, out.dtype) == (picture.shape, picture.dtype)
-    assert np.isfinite(out).all()
-    assert np.array_equal(out[~hole], picture[~hole])
-    assert result.changed_outside == 0
-    return result
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    return hole
-
-
 def test_the_catalogue_names_every_network() -> None:
     assert (
         {spec.name for spec in lacuna.list_methods("cnn")}
@@ -99,16 +67,6 @@ def test_the_catalogue_names_every_network() -> None:
 @pytest.mark.parametrize("size", [(13, 67), (1, 9), (3, 2), (140, 20)])
 def test_any_size(name: str, size: tuple[int, int], loaded: dict[str, Inpainter], make_picture: Make) -> None:
     checked(loaded[name], make_picture(*size), some_hole(*size))
-
-
-def holes() -> dict[str, np.ndarray]:
-    made = {name: np.zeros((33, 41), dtype=bool) for name in ("pixel", "corner", "huge", "known")}
-    made["pixel"][17, 20] = True
-    made["corner"][-7:, -9:] = True
-    made["huge"][2:-2, 4:] = True
-    made["known"][...] = True
-    made["known"][16, 20] = False
-    return made
 
 
 @every_network
@@ -412,12 +370,28 @@ def test_attention_is_drawn_where_it_looked() -> None:
 def test_without_a_collector_nothing_is_drawn() -> None:
     from lacuna.methods.cnn import showing
 
-    def never() -> Any:
-        raise AssertionError("drawn for nobody")
+    drawn = []
 
-    showing.show("a", never, "")
-    showing.tell(never)
-    showing.show_tensor("a", torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), "")
+    def drawing() -> np.ndarray:
+        drawn.append("a picture")
+        return np.zeros((2, 2, 3), np.float32)
+
+    def telling() -> str:
+        drawn.append("a sentence")
+        return ""
+
+    def draw() -> None:
+        showing.show("a", drawing, "")
+        showing.tell(telling)
+        # Looking into something that is no tensor would fail.
+        showing.show_tensor("a", None, None, "")
+        showing.show_attention(None, None, None)
+
+    draw()
+    assert drawn == []
+    with showing.collect_shown(), pytest.raises(AttributeError, match="None"):
+        draw()
+    assert drawn == ["a picture", "a sentence"]
 
 
 def test_torch_works_on_as_many_threads_as_lacuna(

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import promises
 import pytest
+from promises import holes, some_hole
 
 import lacuna
 from lacuna import errors
@@ -59,27 +61,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, make_onnx: MakeOnnx) -> dic
 
 
 def checked(path: Path, picture: np.ndarray, hole: np.ndarray, **how: Any) -> Result:
-    """Fill read-only arrays and check all that is promised of every result."""
-    method = Inpainter("onnx", options={"weights": str(path)})
-    given = picture.copy(), hole.copy()
-    locked = picture.view(), hole.view()
-    for array in locked:
-        array.flags.writeable = False
-    result = method.run(*locked, **how)
-    out = result.image
-    assert np.array_equal(picture, given[0])
-    assert np.array_equal(hole, given[1])
-    assert (out.shape, out.dtype) == (picture.shape, picture.dtype)
-    assert np.isfinite(out).all()
-    assert np.array_equal(out[~hole], picture[~hole])
-    assert result.changed_outside == 0
-    return result
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    return hole
+    return promises.checked(Inpainter("onnx", options={"weights": str(path)}), picture, hole, **how)
 
 
 def plain(height: int, width: int, colour: tuple[float, ...]) -> np.ndarray:
@@ -105,16 +87,6 @@ def test_any_size(name: str, size: tuple[int, int], models: dict[str, Path], mak
     fits = CONVENTIONS[name].get("size")
     reduced = any("of their size" in note for note in result.notes)
     assert reduced == (fits is not None and (size[0] > fits[0] or size[1] > fits[1]))
-
-
-def holes() -> dict[str, np.ndarray]:
-    made = {name: np.zeros((33, 41), dtype=bool) for name in ("pixel", "corner", "huge", "known")}
-    made["pixel"][17, 20] = True
-    made["corner"][-7:, -9:] = True
-    made["huge"][2:-2, 4:] = True
-    made["known"][...] = True
-    made["known"][16, 20] = False
-    return made
 
 
 @every_convention
