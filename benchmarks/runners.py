@@ -26,7 +26,26 @@ from splits import Example
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "src" / "lacuna"
-OURS = ("exemplar", "methods", "multigrid", "frame.py", "blend.py", "inpainting.py", "jit.py")
+OURS = (
+    "blend.py",
+    "devices.py",
+    "diffusion",
+    "exemplar",
+    "frame.py",
+    "image/depth.py",
+    "image/picture.py",
+    "inpainting.py",
+    "jit.py",
+    "methods",
+    "metrics",  # `auto` goes by them
+    "multigrid",
+    "nets",
+    "onnx_io.py",
+    "sizing.py",
+    "task.py",
+    "torch_io.py",
+    "weights",  # those that are shipped lie beside the code
+)
 """Parts of the package that decide what a fill looks like."""
 KNOWN_RIVALS = {**RIVALS, **SLOW_RIVALS}
 """Those that run when they are named; the slow ones never run otherwise."""
@@ -268,11 +287,11 @@ def _version(name: str) -> str:
 
 @functools.cache
 def code_hash() -> str:
-    """Return a hash of the sources that decide what our fills look like."""
+    """Return a hash of the sources and shipped weights that decide what our fills look like."""
     digest = hashlib.sha256()
     for part in OURS:
         path = PACKAGE / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            if file.is_file():
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            if file.suffix != ".pyc":
                 digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,56 @@ def test_a_rival_that_ran_out_of_time_is_tried_again_with_more(scripts: Any, tmp
         assert outcome.figures is None
     assert asked == [60.0, 120.0]
     assert outcome.failure == "took more than 120 s"
+
+
+NEUTRAL = ("detect", "errors", "image", "masks", "progress", "registry", "threads", "types")
+"""Parts that a fill of arrays loads and that do not decide what it looks like: doors, holes, words."""
+
+
+def test_what_a_fill_loads_is_in_its_key_or_decides_nothing(scripts: Any) -> None:
+    program = """
+import sys
+import numpy as np
+from lacuna.inpainting import Inpainter
+
+image, hole = np.random.default_rng(0).random((200, 200, 3), np.float32), np.zeros((200, 200), bool)
+hole[90:110, 90:110] = True
+for method in ("auto", "guided", "biharmonic", "telea"):
+    Inpainter(method).run(image, hole)
+print(*(getattr(module, "__file__", None) for name, module in sys.modules.items() if name[:7] == "lacuna."))
+"""
+    runners = scripts.runners
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {Path(file).relative_to(runners.PACKAGE) for file in done.stdout.split()}
+    assert Path("exemplar/engine.py") in loaded
+    known = [Path(part) for part in (*runners.OURS, *NEUTRAL)]
+    known += [part.with_suffix(".py") for part in known]
+    assert [file for file in loaded if not any(file.is_relative_to(part) for part in known)] == []
+
+
+def test_a_fill_is_made_anew_when_what_decides_it_has_changed(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runners = scripts.runners
+    for part in runners.OURS:
+        source, target = runners.PACKAGE / part, tmp_path / part
+        target.parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    monkeypatch.setattr(runners, "PACKAGE", tmp_path)
+    before = runners.code_hash.__wrapped__()
+    (tmp_path / "weights" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "weights" / "__pycache__" / "x.pyc").write_bytes(b"compiled")
+    assert runners.code_hash.__wrapped__() == before
+    for name in ("sizing.py", "task.py", "nets/lama.py", "weights/guide.onnx", "weights/guide.toml"):
+        with (tmp_path / name).open("ab") as file:
+            file.write(b" ")
+        after = runners.code_hash.__wrapped__()
+        assert after != before
+        before = after
+    (tmp_path / "blend.py").unlink()
+    with pytest.raises(FileNotFoundError):  # a part that was renamed must not be forgotten
+        runners.code_hash.__wrapped__()
 
 
 def plan(scripts: Any, folder: Path, seconds: float = 300, memory: int = 8 * GIB) -> Any:
