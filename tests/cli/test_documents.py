@@ -50,6 +50,11 @@ def test_every_link_and_picture_in_a_page_exists(page: Path) -> None:
         "mask detect",
         "restore",
         "sample",
+        "clean",
+        "study build",
+        "weights add",
+        "web",
+        "replay",
     ],
 )
 def test_every_option_is_in_the_documentation(lacuna: Callable, command: str) -> None:

@@ -48,7 +48,7 @@ def clean(
     seed: options.Seed = 0,
     blend: options.Blend = "hard",
     context: options.Context = 0.5,
-    output: options.Output = None,
+    output: Annotated[str | None, options.output("cleaned")] = None,
     preview: options.Preview = None,
     dry_run: options.DryRun = False,
     quality: options.Quality = None,

@@ -100,7 +100,9 @@ def explain(
         render.emit(_facts(result, target, parts))
     else:
         render.say(f"{result.method}: {result.seconds:.2f} s", style="bold", quiet=quiet)
-        for line in (*brief(result.notes), *(line for part in parts[1:] for line in part.lines)):
+        notes = brief(result.notes)
+        told_lines = (line for part in parts[1:] for line in part.lines)
+        for line in (*notes, *(line for line in told_lines if line.rstrip(".") not in notes)):
             render.say(line, indent=2, quiet=quiet)
         count = sum(len(part.pictures) for part in parts)
         render.say(f"wrote {target / INDEX} and its {count} pictures", indent=2, quiet=quiet)

@@ -24,7 +24,7 @@ Mask = Annotated[
         "-m",
         metavar="MASK",
         help="What is missing: a picture in which white (128 or more) is missing; [bold]alpha[/] for the "
-        "fully transparent pixels of IMAGE; or an expression such as [bold]'box:10,10,200,80 + "
+        "fully transparent pixels of the picture itself; or an expression such as [bold]'box:10,10,200,80 + "
         "color:#ff0000~20 | dilate 4'[/], see docs/masks.md.",
         rich_help_panel=_HOLE,
     ),
@@ -136,17 +136,21 @@ Context = Annotated[
         rich_help_panel=_FILL,
     ),
 ]
-Output = Annotated[
-    str | None,
-    typer.Option(
+
+
+def output(word: str) -> Any:
+    """Return the declaration of ``--output``, for a command with this word in its `default_output`."""
+    return typer.Option(
         "--output",
         "-o",
         metavar="OUT",
         help="Where to write; its ending chooses the format, - is stdout. Unless given, photo.jpg becomes "
-        "photo.filled.jpg and stdin goes to stdout.",
+        f"photo.{word}.jpg and stdin goes to stdout.",
         rich_help_panel=_OUT,
-    ),
-]
+    )
+
+
+Output = Annotated[str | None, output("filled")]
 SheetOutput = Annotated[
     str,
     typer.Option("--output", "-o", metavar="SHEET", help="Where to write the sheet.", rich_help_panel=_OUT),
@@ -193,7 +197,7 @@ Explain = Annotated[
     bool,
     typer.Option(
         "--explain",
-        help="Also print what `auto` expected of each method, from hidden copies of the hole.",
+        help="Also print what [bold]auto[/] expected of each method, from hidden copies of the hole.",
         rich_help_panel=_FILL,
     ),
 ]

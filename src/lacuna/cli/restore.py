@@ -36,7 +36,7 @@ def restore(
     seed: options.Seed = 0,
     blend: options.Blend = "hard",
     context: options.Context = 0.5,
-    output: options.Output = None,
+    output: Annotated[str | None, options.output("restored")] = None,
     preview: options.Preview = None,
     dry_run: options.DryRun = False,
     quality: options.Quality = None,

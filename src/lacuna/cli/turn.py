@@ -46,7 +46,7 @@ def straighten(
     seed: options.Seed = 0,
     blend: options.Blend = "hard",
     context: options.Context = 0.5,
-    output: options.Output = None,
+    output: Annotated[str | None, options.output("straight")] = None,
     preview: options.Preview = None,
     dry_run: options.DryRun = False,
     quality: options.Quality = None,
@@ -80,10 +80,7 @@ def stitch(
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGES", help="Two overlapping pictures or more, in any order.")
     ],
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Where to write.", rich_help_panel="The output"),
-    ] = None,
+    output: Annotated[str | None, options.output("panorama")] = None,
     mode: Annotated[
         str,
         typer.Option(

@@ -18,7 +18,7 @@ from lacuna.errors import ImageError, MissingDependencyError
 if TYPE_CHECKING:
     from lacuna.web.settings import Settings
 
-_LIMITS, _WHERE = "Limits of one request", "Where"
+_LIMITS, _WHERE = "Limits", "Where"
 
 TOKEN_VARIABLE = "LACUNA_TOKEN"  # noqa: S105 - the name of a variable
 

@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Keep checkpoints of networks under names; nothing is downloaded.", no_args_is_help=True
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What you will call them: lama, places-v2 …")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Your name for them: lama, places-v2 …")]
 
 
 @app.command()
