@@ -2,6 +2,9 @@
 
 ``dev``
     the last 60 files of ``data/train``, never trained on, with our own seeded holes: for choosing defaults.
+``stock``
+    130 photos of other sources at 512 pixels, fetched by stock.py, with holes as on dev: for what is tuned to
+    larger photos.
 ``eval``
     ``data/eval`` with its fixed masks: for reporting, once.
 
@@ -22,9 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 KINDS = ("narrow", "medium", "wide")
-SPLITS = ("dev", "eval")
+SPLITS = ("dev", "stock", "eval")
 DEV_FILES = 60
 REFERENCE_SIDE = 512
+ASPECT = 1.6
+"""Longer side by shorter side, at most."""
 
 Hole = NDArray[np.bool_]
 
@@ -73,12 +78,18 @@ def shared_folder() -> Path:
     return Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
 
 
+def stock_folder() -> Path:
+    """Return the folder of the stock split: ``LACUNA_STOCK``, else bench-output/stock."""
+    named = os.environ.get("LACUNA_STOCK")
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "bench-output" / "stock"
+
+
 def load_split(split: str = "dev", kind: str = "medium", limit: int | None = None) -> list[Example]:
     """Return the examples of a split with one kind of hole, in the order of their names.
 
     Parameters
     ----------
-    split : ``dev`` or ``eval``.
+    split : ``dev``, ``stock`` or ``eval``.
     kind : ``narrow``, ``medium`` or ``wide``.
     limit : only the first so many.
 
@@ -89,6 +100,13 @@ def load_split(split: str = "dev", kind: str = "medium", limit: int | None = Non
     """
     if split not in SPLITS or kind not in KINDS:
         raise ValueError(f"no split {split!r} with kind {kind!r}; splits: {SPLITS}, kinds: {KINDS}")
+    if split == "stock":
+        photos = sorted(stock_folder().glob("*.png"))
+        if not photos:
+            raise FileNotFoundError(
+                f"no pictures in {stock_folder()}; python benchmarks/stock.py fetches them"
+            )
+        return [Example(split, kind, f.stem, f) for f in photos][:limit]
     data = shared_folder() / "data"
     folder = data / "train" if split == "dev" else data / "eval" / "images"
     files = sorted(folder.glob("*.webp"))
