@@ -2,13 +2,13 @@
 
 ::
 
-    python benchmarks/choice.py --fit          # dev: fit the numbers of judging.py, and print them
+    python benchmarks/choice.py --fit          # dev and stock: fit the numbers of judging.py
     python benchmarks/choice.py --split eval   # the table of docs/benchmarks.md
 
 Each candidate fills each hole, and is scored; each rehearsal is made as `auto` makes it. ``auto`` then takes
-what the numbers in judging.py say; on dev, where these were fitted, also what numbers say that were fitted to
-the other nine tenths of the photos. The oracle takes the best candidate of each picture. Cells are kept in
-``bench-output/choice``.
+what the numbers in judging.py say; on dev and stock, where these were fitted, also what numbers say that were
+fitted to the other nine tenths of the photos. The oracle takes the best candidate of each picture. Cells are
+kept in ``bench-output/choice``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import functools
 import hashlib
 import json
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +26,8 @@ from typing import Any, cast
 import numpy as np
 from metrics import bootstrap, composite
 from numpy.typing import NDArray
-from PIL import Image as PilImage
 from runners import REPOSITORY, to_bytes
-from splits import KINDS, SPLITS, Example, load_split, shared_folder
+from splits import KINDS, SPLITS, Example, load_split
 
 from lacuna import Inpainter, registry
 from lacuna.evaluate.environment import as_line, describe
@@ -42,7 +40,8 @@ from lacuna.metrics import psnr
 from lacuna.task import Settings, prepare
 from lacuna.types import FloatImage
 
-FIXED = ("biharmonic", "telea", "navier-stokes")
+PLAIN = "guided"
+FIXED = (PLAIN, "biharmonic", "telea", "navier-stokes")
 """Methods that `auto` does not try, for the table; the candidates are in it anyway."""
 
 LABELS = tuple(judging.label(name, options) for name, options in CANDIDATES)
@@ -52,8 +51,6 @@ STIFFNESS = 10.0
 photos that were left out get worse."""
 
 FOLDS = 10
-REDUCTIONS, PIECE = (2, 2, 2, 2, 3, 3, 4, 4), (768, 512)
-"""Of the pieces: how much the photo is reduced for each; width and height in pixels."""
 
 Floats = NDArray[np.float64]
 Cell = dict[str, Any]
@@ -66,16 +63,17 @@ def network() -> Guided:
 
 
 def fills_of(image: FloatImage, hole: NDArray[np.bool_], seed: int) -> tuple[list[FloatImage], list[float]]:
-    """Return what each candidate makes of a frame, and the seconds of `patchmatch` and of `guided`."""
+    """Return what each candidate and last `PLAIN` make of a frame; seconds of `patchmatch` and `guided`."""
     start = time.perf_counter()
     patches = fill_patches(image, hole, seed=seed)
     middle = time.perf_counter()
-    parts = network().parts(image, hole, seed=seed)
+    parts = replace(network(), **dict(judging.CONSENSUS)).parts(image, hole, seed=seed)
     end = time.perf_counter()
     fills = [
         patches if name == "patchmatch" else replace(network(), **dict(options)).mixed(parts, hole)[0]
         for name, options in CANDIDATES
     ]
+    fills.append(network().mixed(parts._replace(consensus=None), hole)[0])
     return fills, [middle - start, end - middle]
 
 
@@ -84,7 +82,8 @@ def measure(example: Example) -> Cell:
     from lpips import lpips
 
     task = prepare(registry.get("auto"), example.image, example.hole, Settings())
-    canvases = [example.truth.copy() for _ in CANDIDATES]
+    labels = (*LABELS, PLAIN)
+    canvases = [example.truth.copy() for _ in labels]
     frames = []
     for frame in task.frames:
         image, hole, _ = task.cut(frame)
@@ -117,11 +116,11 @@ def measure(example: Example) -> Cell:
             }
         )
     figures = {}
-    for label, canvas in zip(LABELS, canvases, strict=True):
+    for label, canvas in zip(labels, canvases, strict=True):
         picture = to_bytes(canvas).astype(np.float32) / np.float32(255)
         picture = composite(picture, example.truth, example.hole)
         figures[label] = [lpips(picture, example.truth), psnr(picture, example.truth, example.hole)]
-    for name in FIXED:
+    for name in FIXED[1:]:
         picture = Inpainter(name).run(to_bytes(example.image), example.hole).image.astype(np.float32)
         picture = composite(picture / np.float32(255), example.truth, example.hole)
         figures[name] = [lpips(picture, example.truth), psnr(picture, example.truth, example.hole)]
@@ -141,8 +140,7 @@ def cells(split: str, kinds: Sequence[str], limit: int | None, folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for kind in kinds:
-        made = split == "pieces"
-        examples = pieces(kind, folder / "pieces")[:limit] if made else load_split(split, kind, limit)
+        examples = load_split(split, kind, limit)
         for index, example in enumerate(examples, 1):
             path = folder / f"{split}-{kind}-{example.name}-{_key()}.json"
             if not path.is_file():
@@ -165,27 +163,6 @@ def _key() -> str:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:10]
-
-
-def pieces(kind: str, folder: Path) -> list[Example]:
-    """Return pieces of the photos of data/hires, reduced to what a photo of 512 pixels shows, with new holes.
-
-    The dev photos are smaller than what people have, and the network's picture is blurrier in larger ones.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    found = []
-    for path in sorted((shared_folder() / "data" / "hires").glob("*.jpg")):
-        generator = np.random.Generator(np.random.PCG64(zlib.crc32(path.stem.encode())))
-        photo = PilImage.open(path).convert("RGB")
-        for index, reduction in enumerate(REDUCTIONS):
-            target = folder / f"{path.stem}-{index}.png"
-            small = photo.reduce(reduction)
-            left = int(generator.integers(0, small.width - PIECE[0] + 1))
-            top = int(generator.integers(0, small.height - PIECE[1] + 1))
-            if not target.is_file():
-                small.crop((left, top, left + PIECE[0], top + PIECE[1])).save(target)
-            found.append(Example("pieces", kind, target.stem, target))
-    return found
 
 
 class Data:
@@ -269,12 +246,11 @@ def chosen(data: Data, numbers: dict[str, Any]) -> NDArray[np.int64]:
 
 def crossed(data: Data) -> NDArray[np.int64]:
     """Return what `auto` takes with numbers that were fitted without the photo."""
-    photos = np.array([name.partition("-")[0] for name in data.names])  # pieces of a photo stay together
-    names = np.unique(photos)
+    names = np.unique(data.names)
     np.random.Generator(np.random.PCG64(0)).shuffle(names)
     out = np.zeros(len(data.names), dtype=np.int64)
     for fold in range(FOLDS):
-        test = np.isin(photos, names[fold::FOLDS])
+        test = np.isin(data.names, names[fold::FOLDS])
         out[test] = chosen(data, fit(data, ~test))[test]
     return out
 
@@ -357,7 +333,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.fit and args.split != "dev":
         raise SystemExit("--fit: numbers are fitted on dev alone; eval is for reporting")
-    splits = ("dev", "pieces") if args.split == "dev" else (args.split,)
+    splits = ("dev", "stock") if args.split == "dev" else (args.split,)
     groups = {
         split: cells(split, args.kinds.split(","), args.limit, args.output / "choice") for split in splits
     }

@@ -147,11 +147,22 @@ def test_a_network_that_fails_is_an_error_and_not_a_fill(
         ({"strength": 1.5}, "'strength' of method 'guided' is 1.5; expected 0 to 1"),
         ({"least": 0.6}, "'least' of method 'guided' is 0.6; expected 0 to 0.5"),
         ({"detail": -0.1}, "'detail' of method 'guided' is -0.1; expected 0 to 1"),
+        ({"consensus": 9}, "'consensus' of method 'guided' is 9; expected 0 to 8"),
     ],
 )
 def test_values_out_of_range(painters: dict[str, Path], options: dict[str, Any], words: str) -> None:
     with pytest.raises(errors.OptionError, match=words):
         Inpainter("guided", options={"weights": str(painters["same"]), **options})
+
+
+def test_a_consensus_moves_the_fill_and_follows_the_network(
+    painters: dict[str, Path], two_textures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    picture, hole = two_textures
+    alone, leaning = (fill(painters["dark"], picture, hole, consensus=count).image for count in (0, 2))
+    assert not np.array_equal(alone, leaning)
+    bright = fill(painters["bright"], picture, hole, consensus=2).image
+    assert leaning[hole].mean() < bright[hole].mean() - 10
 
 
 def photo_like(rng: np.random.Generator, size: tuple[int, int], fine: float) -> np.ndarray:

@@ -64,8 +64,9 @@ class Auto:
     Copies of the hole are hidden in the known part of the photo, at half its size, and filled by
     `patchmatch` and by `guided` with more and less of its network's own picture. What comes out is compared
     with what is there, and weighed against what is known from other photos. That takes less time than
-    filling the hole once by `patchmatch`. Where sources or a guide are given, or no network can run, patches
-    alone fill the hole. `Result.notes` say which and why, and what was expected of each.
+    filling the hole once by `patchmatch`. The broad shapes of what `guided` then makes lean to a consensus of
+    several fills. Where sources or a guide are given, or no network can run, patches alone fill the hole.
+    `Result.notes` say which and why, and what was expected of each.
     """
 
     rehearse: bool = field(
@@ -139,6 +140,7 @@ def told(verdict: Verdict) -> str:
 def _by_form(hole: Hole, aux: Aux) -> Choice:
     """Return what is right for a hole of that form in any photo."""
     from lacuna.exemplar.stage import distance_to_known
+    from lacuna.methods.auto.judging import CONSENSUS
 
     if aux.sources is not None:
         return Choice(FOR_BOUND, "it is the one that copies from the given sources")
@@ -151,7 +153,7 @@ def _by_form(hole: Hole, aux: Aux) -> Choice:
     missing = registry.get(FOR_THICK).missing()
     if missing is not None:
         return Choice(FOR_BOUND, f"{why}, and {FOR_THICK} cannot run here: {missing}")
-    return Choice(FOR_THICK, why)
+    return Choice(FOR_THICK, why, CONSENSUS)
 
 
 def _by_trial(image: FloatImage, hole: Hole, usual: Choice, on_step: OnStep | None) -> Choice:

@@ -30,10 +30,13 @@ LPIPS = (1.513, 0.145, 0.181)
 
 Options = tuple[tuple[str, Any], ...]
 
+CONSENSUS: Options = (("consensus", 3),)
+"""What each mixture is made with in earnest; in a trial, where all are compared, it is left out."""
+
 CANDIDATES: tuple[tuple[str, Options], ...] = (
-    ("guided", ()),
-    ("guided", (("least", 0.25),)),
-    ("guided", (("least", 0.5),)),
+    ("guided", CONSENSUS),
+    ("guided", (*CONSENSUS, ("least", 0.25))),
+    ("guided", (*CONSENSUS, ("least", 0.5))),
     ("patchmatch", ()),
 )
 """Methods and options that are tried; the first one is the choice where nothing speaks for another."""

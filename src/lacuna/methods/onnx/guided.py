@@ -20,10 +20,11 @@ from lacuna.types import Aux, Explanation, FloatImage, Hole, Illustration, OnSte
 
 if TYPE_CHECKING:
     from lacuna.exemplar import Effort, Guide
+    from lacuna.exemplar.consensus import Consensus
 
 NAME = "guided"
-NETWORK = 0.3
-"""The network's share of the progress bar."""
+NETWORK, AGREEING = 0.3, 0.2
+"""The network's share of the progress bar, and that of further fills."""
 
 REACH = 40.0
 """How thick the hole is as the network sees it, from rim to middle, in pixels, at most: in the middle of
@@ -71,12 +72,14 @@ class Parts(NamedTuple):
     own : (H, W, K), the hole filled by the network's own picture; None where it is not to be used.
     worth : (H, W), 0 to 1, see `_worth`.
     seen : what the network made, or None where it saw no hole.
+    consensus : what further fills have in common, or None where there are none.
     """
 
     patches: FloatImage
     own: FloatImage | None
     worth: FloatImage | None
     seen: Seen | None
+    consensus: Consensus | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,13 @@ class Guided:
         default=0.0,
         metadata={"help": "smallest share of the network's own picture in the fill, 0 to `detail`"},
     )
+    consensus: int = field(
+        default=0,
+        metadata={
+            "help": "further fills, at half the size or less, that the fill's broad shapes lean to, 0 to 8; "
+            "more is truer and slower"
+        },
+    )
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:1 … or coreml"})
 
     def __post_init__(self) -> None:
@@ -132,6 +142,7 @@ class Guided:
             ("strength", 0, 1),
             ("detail", 0, 1),
             ("least", 0, self.detail),
+            ("consensus", 0, 8),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -183,27 +194,40 @@ class Guided:
         effort : of the patches.
         """
         from lacuna.exemplar import fill_patches  # loads numba and OpenCV
+        from lacuna.exemplar.consensus import agree
 
         hidden = hole if unknown is None else hole | unknown
         seen = self._seen(image, hidden, scale or self.scale(hidden), scaled(on_step, 0.0, NETWORK))
         guide = None if seen is None else self._guide(seen.picture)
-        rest = scaled(on_step, NETWORK, 1.0)
+        middle = 1.0 - AGREEING if self.consensus else 1.0
+        rest = scaled(on_step, NETWORK, middle)
         fill = fill_patches(image, hole, sources=sources, guide=guide, effort=effort, seed=seed, on_step=rest)
+        consensus = agree(
+            image,
+            hole,
+            count=self.consensus,
+            sources=sources,
+            guide=guide,
+            effort=effort,
+            seed=seed,
+            on_step=scaled(on_step, middle, 1.0),
+        )
         bound = sources is not None and unknown is None
         if seen is None or bound or seen.scale < BLURRED:
-            return Parts(fill, None, None, seen)
+            return Parts(fill, None, None, seen, consensus)
         own = np.where(hole[..., None], resize(seen.picture, hole.shape), image)
-        return Parts(fill, own, _worth(own, fill, image, hidden), seen)
+        return Parts(fill, own, _worth(own, fill, image, hidden), seen, consensus)
 
     def mixed(self, parts: Parts, hole: Hole) -> tuple[FloatImage, float]:
         """Return a fill, (H, W, K), and the mean share of the network's own picture in it, 0 to 1."""
-        fill, own, worth, _ = parts
-        if own is None or worth is None:
-            return fill, 0.0
-        share = self.least + (self.detail - self.least) * worth[hole]  # (missing pixels,)
-        out = fill.copy()
-        out[hole] += share[:, None] * (own[hole] - fill[hole])
-        return out, float(share.mean())
+        from lacuna.exemplar.consensus import lean
+
+        out, mean = parts.patches, 0.0
+        if parts.own is not None and parts.worth is not None:
+            share = self.least + (self.detail - self.least) * parts.worth[hole]  # (missing pixels,)
+            out, mean = out.copy(), float(share.mean())
+            out[hole] += share[:, None] * (parts.own[hole] - out[hole])
+        return (out if parts.consensus is None else lean(out, hole, parts.consensus)), mean
 
     def scale(self, hole: Hole) -> float:
         """Return the scale at which the network is shown a frame with this hole, at most 1."""
