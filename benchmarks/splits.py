@@ -14,6 +14,7 @@ numbers are PCG64 integers and doubles, and the rasteriser is ours, so the holes
 
 from __future__ import annotations
 
+import csv
 import functools
 import os
 import zlib
@@ -84,8 +85,14 @@ def stock_folder() -> Path:
     return Path(named) if named else Path(__file__).resolve().parents[1] / "bench-output" / "stock"
 
 
+def stock_list() -> list[dict[str, str]]:
+    """Return the rows of stock.tsv, in the order in which the split has them."""
+    with Path(__file__).with_name("stock.tsv").open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
 def load_split(split: str = "dev", kind: str = "medium", limit: int | None = None) -> list[Example]:
-    """Return the examples of a split with one kind of hole, in the order of their names.
+    """Return the examples of a split with one kind of hole, in the order of their names (stock: of its list).
 
     Parameters
     ----------
@@ -101,11 +108,9 @@ def load_split(split: str = "dev", kind: str = "medium", limit: int | None = Non
     if split not in SPLITS or kind not in KINDS:
         raise ValueError(f"no split {split!r} with kind {kind!r}; splits: {SPLITS}, kinds: {KINDS}")
     if split == "stock":
-        photos = sorted(stock_folder().glob("*.png"))
-        if not photos:
-            raise FileNotFoundError(
-                f"no pictures in {stock_folder()}; python benchmarks/stock.py fetches them"
-            )
+        photos = [stock_folder() / f"{row['photo']}.png" for row in stock_list()]
+        if not all(photo.is_file() for photo in photos):
+            raise FileNotFoundError(f"not all pictures are in {stock_folder()}: python benchmarks/stock.py")
         return [Example(split, kind, f.stem, f) for f in photos][:limit]
     data = shared_folder() / "data"
     folder = data / "train" if split == "dev" else data / "eval" / "images"

@@ -13,7 +13,6 @@ be on the PATH.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import subprocess
 import tarfile
@@ -21,9 +20,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from splits import ASPECT, REFERENCE_SIDE, stock_folder
-
-LIST = Path(__file__).with_suffix(".tsv")
+from splits import ASPECT, REFERENCE_SIDE, stock_folder, stock_list
 
 
 def unpack(package: str, folder: Path) -> Path:
@@ -58,9 +55,7 @@ def main() -> None:
     """Fetch what is not there yet."""
     target = stock_folder()
     target.mkdir(parents=True, exist_ok=True)
-    with LIST.open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    left = [row for row in rows if not (target / f"{row['photo']}.png").is_file()]
+    left = [row for row in stock_list() if not (target / f"{row['photo']}.png").is_file()]
     for package in sorted({row["package"] for row in left}):
         with tempfile.TemporaryDirectory() as name:
             root = unpack(package, Path(name))
