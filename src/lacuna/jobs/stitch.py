@@ -22,6 +22,9 @@ Mode = Literal["panorama", "scans"]
 MOST = 4.0
 """A panorama of more than so many times the pixels of its pictures is a mistake."""
 
+LEAST = 0.97
+"""So is one of less than this share of the smallest of them; rounding takes a row and a column away."""
+
 _SEED = 20240229
 _Rgb = NDArray[np.uint8]
 
@@ -57,7 +60,9 @@ def stitch(
     Notes
     -----
     The work is OpenCV's, which follows [1]_ and blends in 8 bits: deeper pictures come out with 256 levels,
-    and that is said.
+    and that is said. Pictures that are nearly the same do not tell the camera's angle of view: OpenCV then
+    refuses, or takes one that shrinks everything, to a single pixel even. Where a panorama fails or comes
+    out smaller than its pictures, they are put together as ``"scans"``, and that is said too.
 
     References
     ----------
@@ -75,7 +80,19 @@ def stitch(
     for picture, name in zip(pictures, names, strict=True):
         if not _is_opaque(picture):
             raise ImageError(f"{name} is partly transparent; stitching takes opaque pictures")
-    pixels, empty = _composed([_eight_bits(one) for one in pictures], names, mode, max_pixels, on_step)
+    shots = [_eight_bits(one) for one in pictures]
+    try:
+        pixels, empty = _composed(shots, names, mode, max_pixels, on_step)
+    except ImageError:
+        if mode == "scans":
+            raise
+        try:
+            pixels, empty = _composed(shots, names, "scans", max_pixels, scaled(on_step, 0.8, 1.0))
+        except ImageError:
+            pass
+        else:
+            return _delivered(pictures, names, pixels, empty, "scans", crop=crop, instead=True)
+        raise  # why it is no panorama: that is what was asked for
     return _delivered(pictures, names, pixels, empty, mode, crop=crop)
 
 
@@ -120,10 +137,11 @@ def _composed(
     if status != 0:
         raise ImageError(f"the pictures overlap, but cannot be put together (OpenCV says {status})")
     area = pixels.shape[0] * pixels.shape[1]
-    if area > MOST * sum(image.shape[0] * image.shape[1] for image in images):
+    areas = [image.shape[0] * image.shape[1] for image in images]
+    if not LEAST * min(areas) <= area <= MOST * sum(areas):
         raise ImageError(
-            f"the pictures would make a canvas of {pixels.shape[1]}x{pixels.shape[0]}: they do not fit "
-            "together; do they overlap, and is the mode right?"
+            f"{_listed(names)} do not fit together: they would make a canvas of "
+            f"{pixels.shape[1]}x{pixels.shape[0]}; do they overlap, and is the mode right?"
         )
     if max_pixels is not None and area > max_pixels:
         raise LimitError(
@@ -151,13 +169,14 @@ def _apart(images: list[_Rgb], names: list[str], used: list[int], mode: Mode, st
     """Return which pictures have no overlap with any other one."""
     import cv2
 
-    kind = cv2.Stitcher_PANORAMA if mode == "panorama" else cv2.Stitcher_SCANS
+    kinds = [cv2.Stitcher_SCANS] if mode == "scans" else [cv2.Stitcher_PANORAMA, cv2.Stitcher_SCANS]
     lonely = [i for i in range(len(images)) if i not in used]
     if not used and len(images) > 2:
         touching: set[int] = set()
         for i in range(len(images)):
             for j in range(i + 1, len(images)):
-                if _fit(cv2.Stitcher.create(kind), [images[i], images[j]]) == 0:
+                pair = [images[i], images[j]]
+                if any(_fit(cv2.Stitcher.create(kind), pair) == 0 for kind in kinds):
                     touching |= {i, j}
         lonely = [i for i in lonely if i not in touching] or lonely
     if len(lonely) == len(images) and status == cv2.Stitcher_ERR_NEED_MORE_IMGS:
@@ -166,7 +185,9 @@ def _apart(images: list[_Rgb], names: list[str], used: list[int], mode: Mode, st
             "same things as the next one"
         )
     if len(lonely) == len(images):
-        return f"{_listed(names)} overlap, but no view fits them together; for flat things: --mode scans"
+        if mode == "scans":
+            return f"{_listed(names)} overlap, but do not fit together as flat things; try --mode panorama"
+        return f"{_listed(names)} overlap, but fit together neither as a panorama nor as flat things"
     verb = "overlaps" if len(lonely) == 1 else "overlap"
     return f"{_listed([names[i] for i in lonely])} {verb} with none of the other pictures; leave it out"
 
@@ -183,8 +204,16 @@ def _listed(names: list[str]) -> str:
 
 
 def _delivered(
-    pictures: list[Picture], names: list[str], pixels: _Rgb, empty: Hole, mode: Mode, *, crop: bool
+    pictures: list[Picture],
+    names: list[str],
+    pixels: _Rgb,
+    empty: Hole,
+    mode: Mode,
+    *,
+    crop: bool,
+    instead: bool = False,
 ) -> Found:
+    """Return the canvas and what is to be said of it; ``instead``: a panorama was asked for."""
     if crop:
         from lacuna.jobs.resample import largest_rectangle  # its kernel takes numba
 
@@ -194,7 +223,9 @@ def _delivered(
         pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
         empty = np.zeros(pixels.shape[:2], dtype=np.bool_)
     first = pictures[0]
-    notes = []
+    notes = (
+        ["they make no panorama, so they were put together as flat pictures (mode scans)"] if instead else []
+    )
     if any(picture.pixels.dtype != np.uint8 for picture in pictures):
         notes.append("OpenCV stitches in 8 bits: the finer levels are lost")
     if any(picture.icc != first.icc for picture in pictures):
