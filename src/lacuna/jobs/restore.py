@@ -210,8 +210,6 @@ def _fill_apart(picture: Picture, hole: Hole, how: RunOptions) -> Result:
     if thick.any():
         then: RunOptions = {**how, "sources": ~hole, "on_step": scaled(on_step, until, 1.0)}
         result = Inpainter(FOR_THICK).run(smooth.picture, thick, **then)
-    share = 100 * float(thick.sum() / hole.sum())
-    chose = f"auto filled {100 - share:.0f} % of it with {FOR_THIN} and {share:.0f} % with {FOR_THICK}"
     return replace(
         result,
         hole=smooth.hole,
@@ -219,9 +217,32 @@ def _fill_apart(picture: Picture, hole: Hole, how: RunOptions) -> Result:
         options={},
         seconds=smooth.seconds + (result.seconds if thick.any() else 0.0),
         changed_outside=count_changed(picture, result.picture, hole),
-        notes=(*smooth.notes, chose),
+        notes=(*smooth.notes, _who_filled(float(thick.sum() / hole.sum()))),
         original=picture,
     )
+
+
+def _who_filled(share: float) -> str:
+    """Return which method filled how much, for the share that patches filled; no method that filled nothing.
+
+    Examples
+    --------
+    >>> _who_filled(0.0)
+    'auto filled it with biharmonic'
+    >>> _who_filled(0.94)
+    'auto filled 6 % of it with biharmonic and 94 % with patchmatch'
+    >>> _who_filled(0.001)
+    'auto filled more than 99 % of it with biharmonic and less than 1 % with patchmatch'
+    """
+    if share in (0.0, 1.0):
+        return f"auto filled it with {FOR_THICK if share else FOR_THIN}"
+    return f"auto filled {_percent(1 - share)} of it with {FOR_THIN} and {_percent(share)} with {FOR_THICK}"
+
+
+def _percent(share: float) -> str:
+    """Return a share that is neither nothing nor all as it may be read: never as 0 % or 100 %."""
+    rounded = round(100 * share)
+    return {0: "less than 1 %", 100: "more than 99 %"}.get(rounded, f"{rounded} %")
 
 
 def _thick(hole: Hole) -> Hole:
