@@ -112,7 +112,7 @@ def test_weights_that_are_not_there_or_not_such(tmp_path: Path, monkeypatch: pyt
     broken, other = tmp_path / "broken.safetensors", tmp_path / "other.safetensors"
     broken.write_bytes(b"not at all")
     save_file({"layer": torch.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="is no complete safetensors file.*fetch it again"):
+    with pytest.raises(WeightsError, match=r"is no complete safetensors file.*fetch it again"):
         Lpips(broken)
     with pytest.raises(WeightsError, match="does not hold the weights of an LPIPS net"):
         Lpips(other)

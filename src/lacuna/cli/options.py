@@ -138,14 +138,17 @@ Context = Annotated[
 ]
 
 
-def output(word: str) -> Any:
-    """Return the declaration of ``--output``, for a command with this word in its `default_output`."""
+def output(word: str, default: str = "") -> Any:
+    """Return the declaration of ``--output``, for a command with this word in its `default_output`.
+
+    A command that does not read a picture from a file or stdin says in its own words what its ``default`` is.
+    """
+    default = default or f"photo.jpg becomes photo.{word}.jpg and stdin goes to stdout"
     return typer.Option(
         "--output",
         "-o",
         metavar="OUT",
-        help="Where to write; its ending chooses the format, - is stdout. Unless given, photo.jpg becomes "
-        f"photo.{word}.jpg and stdin goes to stdout.",
+        help=f"Where to write; its ending chooses the format, - is stdout. Unless given, {default}.",
         rich_help_panel=_OUT,
     )
 
