@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lacuna.cli import options, render
+from lacuna.errors import ImageError, MaskError
 
 if TYPE_CHECKING:
     from lacuna.evaluate import Run
@@ -162,6 +164,7 @@ def evaluate(
         raise typer.BadParameter("--images, --masks and -o are needed, or --compare RUN_A RUN_B")
     if resume and overwrite:
         raise typer.BadParameter("--resume and --overwrite exclude each other")
+    _check_folders(images, masks)
     from lacuna.evaluate import evaluate as run_all
     from lacuna.evaluate import write_report, write_tables
     from lacuna.evaluate.memory import parse_bytes
@@ -221,6 +224,13 @@ def _compare(first: str, second: str, *, as_json: bool) -> int:
     else:
         render.stdout().print(found.markdown(), markup=False, soft_wrap=True)
     return 0
+
+
+def _check_folders(images: str, masks: str) -> None:
+    """Refuse one picture where many are expected, with words about that."""
+    for name, option, error in ((images, "--images", ImageError), (masks, "--masks", MaskError)):
+        if Path(name).suffix.lower() != ".json" and Path(name).is_file():
+            raise error(f"{option} {name} is a file; expected a folder, with the file in it")
 
 
 def _facts(run: Run, written: list[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render
+from lacuna.errors import MaskError
 
 if TYPE_CHECKING:
     from lacuna.image import Picture, Verification
@@ -44,6 +45,10 @@ def verify(
         invert=invert,
         resize=resize_mask,
     )
+    if hole.all():
+        raise MaskError(
+            "the mask covers the whole picture: there is no known pixel to compare; is it inverted?"
+        )
     found = verify_files(first, second, hole, **limit)
     told = (*first.notes, *second.notes, *notes, *found.notes)
     if found.changed and (words := _coded_again(second)):

@@ -86,7 +86,7 @@ def save_image(
     to_path = not hasattr(target, "write") and target != STREAM
     path = _path_of(target) if to_path else None
     name = _format_of(path, format, picture)
-    _check_quality(quality, name)
+    check_quality(quality, name)
     if path is not None:
         origin = picture.container.path if picture.container is not None else None
         delivery.check_target(path, origin, overwrite=overwrite)
@@ -146,7 +146,13 @@ def _format_of(path: Path | None, wanted: str | None, picture: Picture) -> str:
     return own if own in FORMATS else "PNG"
 
 
-def _check_quality(quality: int | None, name: str) -> None:
+def check_quality(quality: int | None, name: str) -> None:
+    """Refuse a quality out of range, or one for a format that has none.
+
+    Raises
+    ------
+    OptionError
+    """
     if quality is None:
         return
     if isinstance(quality, bool) or not isinstance(quality, (int, np.integer)) or not 1 <= quality <= 100:
