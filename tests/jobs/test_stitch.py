@@ -155,3 +155,8 @@ def test_a_canvas_that_lost_the_pictures_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cv2.Stitcher, "create", lambda kind: Shrunk())
     with pytest.raises(ImageError, match=r"picture 1 and picture 2 do not fit together: .* canvas of 1x1"):
         stitch([first, second])
+
+
+def test_a_picture_too_small_to_recognise_anything_is_named() -> None:
+    with pytest.raises(ImageError, match="picture 2 is 40x1; stitching takes pictures of 32 pixels"):
+        stitch([scene()[:, :400], np.zeros((1, 40, 3), dtype=np.uint8)])

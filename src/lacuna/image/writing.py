@@ -34,6 +34,7 @@ SUFFIXES = {
 }
 
 _ANEW = "all of the JPEG was encoded anew"
+_KEPT = "MCUs encoded anew, all others kept as they were"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def save_image(
     except MemoryError as error:
         raise DeviceOutOfMemoryError(f"memory ran out while the {name} file was written") from error
     changed = _changed(before, again, hole)
-    notes += _told(name, changed, before, again, anew=any(note.startswith(_ANEW) for note in notes))
+    notes += _told(name, changed, before, again, anew=not any(_KEPT in note for note in notes))
     if path is not None:
         delivery.write_file(path, data)
     else:
@@ -112,6 +113,8 @@ def encode(
     container = picture.container
     if container is None or container.format != name:
         pixels, notes = fit(picture.pixels, name)
+        if container is not None and container.format not in FORMATS:
+            notes = (f"{container.format} is only read; it was written as {name}", *notes)
         meta, lost = _meta_for(picture, pixels)
         data, more = _encode_fresh(pixels, name, meta, quality)
         return data, (*notes, *lost, *more)
@@ -209,7 +212,7 @@ def _encode_jpeg(
             why = f"its blocks could not be copied ({error})"
         else:
             return result.data, (
-                f"JPEG: {result.touched} of {result.total} MCUs encoded anew, all others kept as they were",
+                f"JPEG: {result.touched} of {result.total} {_KEPT}",
                 *result.notes,
             )
     data, notes = jpeg.encode(pixels, container, container.meta, quality)

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from lacuna.detect.detection import Detection, Region, check_sensitivity, region_mask
-from lacuna.errors import MaskError, OptionError
+from lacuna.errors import ImageError, MaskError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, count_changed, open_image
 from lacuna.inpainting import Inpainter, Result, RunOptions
 from lacuna.jobs.found import Found
@@ -101,7 +101,7 @@ def restore(
 
     Raises
     ------
-    ImageError : the picture is unreadable.
+    ImageError : the picture is unreadable, or fully transparent.
     OptionError : a setting out of range.
     MaskError : the region is empty or does not fit, or more than half of the picture looks damaged.
 
@@ -119,6 +119,8 @@ def restore(
     report(on_step, 0.0, "opening")
     picture = image if isinstance(image, Picture) else open_image(image, max_pixels=max_pixels)
     inside = region_mask(region, picture.shape)
+    if not picture.known.any():
+        raise ImageError("the picture is fully transparent: there is nothing in it to look at")
     if not picture.known.all():
         inside = picture.known if inside is None else inside & picture.known
     found = _detections(picture.image, kinds, level, on_step)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lacuna.errors import DeviceOutOfMemoryError, ImageError, LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
+from lacuna.image.container import pixels_in_words
 from lacuna.image.depth import full_scale
 from lacuna.jobs.found import Found
 from lacuna.progress import report, run_interruptible, scaled
@@ -21,6 +22,9 @@ Mode = Literal["panorama", "scans"]
 
 MOST = 4.0
 """A panorama of more than so many times the pixels of its pictures is a mistake."""
+
+SMALLEST = 32
+"""Pixels a side: in less there is nothing to recognise, and OpenCV fails."""
 
 LEAST = 0.97
 """So is one of less than this share of the smallest of them; rounding takes a row and a column away."""
@@ -54,7 +58,7 @@ def stitch(
     Raises
     ------
     OptionError : fewer than two pictures, or no such mode.
-    ImageError : pictures that do not overlap, by name; one that is partly transparent.
+    ImageError : pictures that do not overlap, by name; one that is partly transparent or too small.
     LimitError : a canvas of more than ``max_pixels``.
 
     Notes
@@ -80,6 +84,10 @@ def stitch(
     for picture, name in zip(pictures, names, strict=True):
         if not _is_opaque(picture):
             raise ImageError(f"{name} is partly transparent; stitching takes opaque pictures")
+        if min(picture.shape) < SMALLEST:
+            raise ImageError(
+                f"{name} is {picture.size}; stitching takes pictures of {SMALLEST} pixels a side or more"
+            )
     shots = [_eight_bits(one) for one in pictures]
     try:
         pixels, empty = _composed(shots, names, mode, max_pixels, on_step)
@@ -145,8 +153,7 @@ def _composed(
         )
     if max_pixels is not None and area > max_pixels:
         raise LimitError(
-            f"the canvas is {pixels.shape[1]}x{pixels.shape[0]}; the limit is {max_pixels / 1e6:.0f} million "
-            "pixels"
+            f"the canvas is {pixels.shape[1]}x{pixels.shape[0]}; the limit is {pixels_in_words(max_pixels)}"
         )
     # OpenCV does not tell where it painted; white pictures in the same places do.
     white = [np.full_like(image, 255) for image in images]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lacuna.errors import ImageError, LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
+from lacuna.image.container import pixels_in_words
 from lacuna.jobs.found import Found
 from lacuna.jobs.tilt import SURE, find_tilt
 from lacuna.types import Hole, OnStep
@@ -83,7 +84,7 @@ def straighten(
     moved, shape, cut = _fitted(forward, picture.shape, whole=corners is None)
     if max_pixels is not None and shape[0] * shape[1] > max_pixels:
         raise LimitError(
-            f"the canvas would be {shape[1]}x{shape[0]}; the limit is {max_pixels / 1e6:.0f} million pixels"
+            f"the canvas would be {shape[1]}x{shape[0]}; the limit is {pixels_in_words(max_pixels)}"
         )
     if cut:
         words = (*words, "what lies too far out in the new perspective was cut off")
