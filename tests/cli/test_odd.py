@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lacuna.cli import exits
-from lacuna.errors import ImageError, MaskError, OptionError, OutputError
+from lacuna.errors import ImageError, MaskError, MethodError, OptionError, OutputError
 
 RUN = "import sys; from lacuna.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -58,6 +58,28 @@ def test_an_address_on_the_web_is_not_fetched_and_that_is_said(
     assert ran.code == exits.EXIT_CODES[ImageError]
     assert "fetch it first" in ran.err or "does not exist" in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_two_outputs_with_one_name_are_refused(lacuna: Callable, scene: Any, overwrite: list[str]) -> None:
+    before, same = scene.files, f"{scene.folder}/../{scene.folder.name}/out.png"
+    ran = lacuna(*inpaint(scene, "--sheet", same, *overwrite))
+    assert (ran.code, "two names" in ran.err) == (exits.EXIT_CODES[OutputError], True)
+    out = ["--box", "1,1,5,5", "-o", scene.path("out.png"), "--preview", same]
+    ran = lacuna("remove", scene.path("photo.png"), *out, *overwrite)
+    assert (ran.code, "two names" in ran.err) == (exits.EXIT_CODES[OutputError], True)
+    assert scene.files == before
+
+
+def test_an_evaluation_in_which_nothing_was_filled_fails_and_says_why(lacuna: Callable, scene: Any) -> None:
+    (scene.folder / "photos").mkdir()
+    (scene.folder / "photo.png").rename(scene.folder / "photos" / "photo.png")
+    args = ["--images", scene.path("photos"), "--masks", "box:5,5,9,9", "--methods", "lama"]
+    ran = lacuna("evaluate", *args, "-o", scene.path("run"))
+    assert ran.code == exits.EXIT_CODES[MethodError]
+    assert "nothing was filled: method 'lama' needs weights" in ran.err
+    ran = lacuna("evaluate", *args, "-o", scene.path("run2"), "--json")
+    assert (ran.code, ran.json["failed"]) == (exits.EXIT_CODES[MethodError], 1)
 
 
 @pytest.mark.parametrize("group", ["mask", "weights", "study"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lacuna.cli import options, render
-from lacuna.errors import ImageError, MaskError
+from lacuna.cli import exits, options, render
+from lacuna.errors import ImageError, MaskError, MethodError
 
 if TYPE_CHECKING:
     from lacuna.evaluate import Run
@@ -119,6 +119,7 @@ Pictures = Annotated[
     typer.Option(
         "--pictures",
         metavar="N",
+        min=0,
         help="Worst and best cases in the report, so many of each.",
         rich_help_panel=_RUN,
     ),
@@ -198,7 +199,17 @@ def evaluate(
     elif not quiet:
         _print(run)
         render.say(f"wrote {', '.join(str(path) for path in written)}")
-    return 0
+    if any(row["status"] == "ok" for row in run.rows):
+        return exits.OK
+    # Nothing to compare came of it, which a script should notice.
+    nothing = MethodError(f"nothing was filled: {_why(run)}; rows.csv has a line for each")
+    code = exits.exit_code(nothing)
+    return code if as_json else render.failure(nothing, code, as_json=False)
+
+
+def _why(run: Run) -> str:
+    """Return the first reason of a row that failed."""
+    return next((str(row["error"]) for row in run.rows if row.get("error")), "there was nothing to fill")
 
 
 def _compare(first: str, second: str, *, as_json: bool) -> int:

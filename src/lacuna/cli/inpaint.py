@@ -53,6 +53,7 @@ def inpaint(
         raise typer.BadParameter("--json prints to stdout, so the picture cannot go there too; give -o FILE")
     targets.check(target, overwrite=overwrite, quality=quality)
     targets.check(sheet, overwrite=overwrite)
+    targets.check_apart(target, sheet)
     from lacuna.inpainting import Inpainter
     from lacuna.task import softness
 

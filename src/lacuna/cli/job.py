@@ -61,6 +61,7 @@ class Orders:
             )
         if not self.dry_run:
             targets.check(self.target, overwrite=self.overwrite, quality=self.quality)
+            targets.check_apart(self.target, self.preview)
         targets.check(self.preview, overwrite=self.overwrite)
 
     def filler(self) -> Inpainter:

@@ -45,6 +45,19 @@ def check(target: str | None, *, overwrite: bool, quality: int | None = None) ->
     check_quality(quality, SUFFIXES[suffix.lower()])
 
 
+def check_apart(first: str | None, second: str | None) -> None:
+    """Refuse two outputs with one name, of which the second would replace the first, or fail after it.
+
+    Raises
+    ------
+    OutputError
+    """
+    if first is None or second is None or STREAM in (first, second):
+        return
+    if os.path.realpath(first) == os.path.realpath(second):
+        raise OutputError(f"two outputs are both to be written to {first}; give them two names")
+
+
 def _check_file(path: Path, *, overwrite: bool) -> None:
     folder = path.parent
     if path.is_dir():
