@@ -133,6 +133,25 @@ def test_pictures_that_are_nearly_the_same_make_a_canvas_of_their_size(shift: in
     assert stitch([first, second], crop=True).missing == 0
 
 
+@pytest.mark.parametrize("degrees", [3, 12])
+def test_a_wide_lens_is_no_mistake(degrees: float) -> None:
+    """A sphere shows 90 degrees smaller than the pictures do: the canvas is theirs, and no flat one."""
+    texture = cv2.resize(scene(3), (2250, 800), interpolation=cv2.INTER_CUBIC)
+    texture = np.vstack([texture, texture[::-1]])
+    focal = 320.0
+    lens = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1]])
+    wall = np.array([[focal, 0, 1125], [0, focal, 800], [0, 0, 1]])
+    shots = []
+    for turn in np.radians([-degrees / 2, degrees / 2]):
+        c, s = np.cos(turn), np.sin(turn)
+        matrix = wall @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.linalg.inv(lens)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        shots.append(cv2.warpPerspective(texture, matrix, (640, 480), flags=flags))
+    found = stitch(shots)
+    assert found.facts["mode"] == "panorama"
+    assert 0.6 < found.hole.size / (640 * 480) < 0.97
+
+
 def test_a_stranger_among_copies_is_named() -> None:
     first, stranger = scene()[:, :400], scene(5)[:, :400]
     with pytest.raises(ImageError, match="picture 3 overlaps with none of the other"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,11 +28,20 @@ MOST = 4.0
 SMALLEST = 32
 """Pixels a side: in less there is nothing to recognise, and OpenCV fails."""
 
+TOO_SMALL = 0.5
+"""So is one of less than this share of the smallest of them: that would be an angle of view beyond 110°."""
+
 LEAST = 0.97
-"""So is one of less than this share of the smallest of them; rounding takes a row and a column away."""
+"""One of less than this share was seen by a wide lens, or is made up of pictures that hardly differ."""
+
+FLAT, NEAR, ALIKE = 0.75, 2.0, 20
+"""Pictures are flat if this share of the places that fit a homography, within so many pixels, fit an affine
+map too. Copies and shifts have 0.83 and more, views of a camera that turned by 2° and more at most 0.64. With
+fewer places than the last two pictures do not overlap."""
 
 _SEED = 20240229
 _Rgb = NDArray[np.uint8]
+_Points = NDArray[np.float32]
 
 
 def stitch(
@@ -66,7 +77,8 @@ def stitch(
     The work is OpenCV's, which follows [1]_ and blends in 8 bits: deeper pictures come out with 256 levels,
     and that is said. Pictures that are nearly the same do not tell the camera's angle of view: OpenCV then
     refuses, or takes one that shrinks everything, to a single pixel even. Where a panorama fails or comes
-    out smaller than its pictures, they are put together as ``"scans"``, and that is said too.
+    out smaller than its pictures, and a shift explains them as well as a turn does, they are put together as
+    ``"scans"``, and that is said too.
 
     References
     ----------
@@ -89,19 +101,70 @@ def stitch(
                 f"{name} is {picture.size}; stitching takes pictures of {SMALLEST} pixels a side or more"
             )
     shots = [_eight_bits(one) for one in pictures]
+    pixels, empty, used = _put_together(shots, names, mode, max_pixels, on_step)
+    return _delivered(pictures, names, pixels, empty, used, crop=crop, instead=used != mode)
+
+
+def _put_together(
+    images: list[_Rgb], names: list[str], mode: Mode, max_pixels: int | None, on_step: OnStep | None
+) -> tuple[_Rgb, Hole, Mode]:
+    """Return the canvas, where it has nothing, and the mode, which may turn out to be another than wanted."""
+    made: tuple[_Rgb, Hole] | ImageError
     try:
-        pixels, empty = _composed(shots, names, mode, max_pixels, on_step)
-    except ImageError:
-        if mode == "scans":
-            raise
-        try:
-            pixels, empty = _composed(shots, names, "scans", max_pixels, scaled(on_step, 0.8, 1.0))
-        except ImageError:
-            pass
-        else:
-            return _delivered(pictures, names, pixels, empty, "scans", crop=crop, instead=True)
-        raise  # why it is no panorama: that is what was asked for
-    return _delivered(pictures, names, pixels, empty, mode, crop=crop)
+        made = _composed(images, names, mode, max_pixels, on_step)
+    except ImageError as error:
+        made = error
+    least = LEAST * min(image[..., 0].size for image in images)
+    doubtful = isinstance(made, ImageError) or made[1].size < least
+    if mode == "panorama" and doubtful and _are_flat(images):
+        with contextlib.suppress(ImageError):
+            return *_composed(images, names, "scans", max_pixels, scaled(on_step, 0.8, 1.0)), "scans"
+    if isinstance(made, ImageError):  # why it is no panorama: that is what was asked for
+        raise made
+    return *made, mode
+
+
+def _are_flat(images: list[_Rgb]) -> bool:
+    """Say whether pictures differ as flat things do that were moved, so that no camera need have turned.
+
+    A turn that is seen moves the middle of a picture less than its edges. Where it is not seen, nothing tells
+    the angle of view, which a panorama is drawn by.
+    """
+    features = [_features(image) for image in images]
+    shares = [_flat_share(a, b) for a, b in itertools.combinations(features, 2)]
+    seen = [share for share in shares if share is not None]
+    return bool(seen) and min(seen) >= FLAT
+
+
+def _features(image: _Rgb) -> tuple[_Points, Any]:
+    """Return places (N, 2), and what is there, (N, 32); of a large picture made smaller."""
+    import cv2
+
+    scale = min(1.0, (5e5 / image[..., 0].size) ** 0.5)
+    if scale < 1:
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = small.astype(np.uint8, copy=False)
+    grey: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    orb: Any = cv2.ORB.create(1500)
+    found, what = orb.detectAndCompute(grey, None)
+    return np.array([one.pt for one in found], dtype=np.float32).reshape(-1, 2), what
+
+
+def _flat_share(a: tuple[_Points, Any], b: tuple[_Points, Any]) -> float | None:
+    """Return how many of the places that fit a homography fit an affine map; None: the two do not overlap."""
+    import cv2
+
+    if min(len(a[0]), len(b[0])) < ALIKE:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(a[1], b[1])
+    first, second = a[0][[m.queryIdx for m in pairs]], b[0][[m.trainIdx for m in pairs]]
+    if len(pairs) < ALIKE:
+        return None
+    _, seen = cv2.findHomography(first, second, cv2.RANSAC, NEAR)
+    _, flat = cv2.estimateAffine2D(first, second, method=cv2.RANSAC, ransacReprojThreshold=NEAR)
+    if seen is None or flat is None or seen.sum() < ALIKE:
+        return None
+    return float(flat.sum() / seen.sum())
 
 
 def _name(picture: Picture, number: int) -> str:
@@ -146,7 +209,7 @@ def _composed(
         raise ImageError(f"the pictures overlap, but cannot be put together (OpenCV says {status})")
     area = pixels.shape[0] * pixels.shape[1]
     areas = [image.shape[0] * image.shape[1] for image in images]
-    if not LEAST * min(areas) <= area <= MOST * sum(areas):
+    if not TOO_SMALL * min(areas) <= area <= MOST * sum(areas):
         raise ImageError(
             f"{_listed(names)} do not fit together: they would make a canvas of "
             f"{pixels.shape[1]}x{pixels.shape[0]}; do they overlap, and is the mode right?"
