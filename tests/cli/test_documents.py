@@ -71,6 +71,26 @@ def test_every_method_is_in_the_documentation(lacuna: Callable) -> None:
         assert names <= set(re.findall(r"`([a-z-]+)`", (ROOT / page).read_text(encoding="utf-8")))
 
 
+def test_the_three_lines_of_shell_do_what_the_readme_says(
+    lacuna: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"## Three lines of shell\n```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line.split("#")[0].split() for line in block[1].splitlines()]
+    assert [line[:2] for line in lines] == [["lacuna", name] for name in ("inpaint", "compare", "verify")]
+    rng = np.random.default_rng(3)
+    photo = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((96, 72))
+    photo.save(tmp_path / "photo.jpg", quality=80)
+    hole = Image.new("L", photo.size)
+    hole.paste(255, (41, 27, 58, 45))  # cuts blocks of the JPEG
+    hole.save(tmp_path / "mask.png")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        ran = lacuna(*line[1:])
+        assert ran.code == 0, ran.err
+    assert ran.out.startswith("0 of ")
+
+
 def test_there_are_three_scenes_or_more_and_each_is_credited() -> None:
     credits = (ROOT / "examples/README.md").read_text(encoding="utf-8")
     assert len(MASKS) >= 3

@@ -62,6 +62,30 @@ def test_pictures_of_other_sizes_cannot_be_compared(lacuna: Callable, scene: Any
     assert "56" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("name", "how", "told"),
+    [
+        ("after.jpg", {"quality": 60}, "is a JPEG"),
+        ("after.webp", {"quality": 60}, "is a lossy WebP"),
+        ("after.webp", {"lossless": True}, ""),
+        ("after.png", {}, ""),
+    ],
+)
+def test_a_lossy_file_is_told_as_the_likely_reason(
+    lacuna: Callable, scene: Any, after: np.ndarray, name: str, how: dict[str, Any], told: str
+) -> None:
+    after[0, 0] = 255 - after[0, 0]
+    Image.fromarray(after).save(scene.path(name), **how)
+    args = ["verify", scene.path("photo.png"), scene.path(name), "--mask", scene.path("mask.png")]
+    ran = lacuna(*args)
+    assert ran.code == exits.CHANGED
+    assert ("the second file is" in ran.err) == bool(told)
+    assert told in ran.err
+    assert any(
+        "known pixels stay exact in a PNG" in note for note in lacuna(*args, "--json").json["notes"]
+    ) == (bool(told))
+
+
 def test_quiet_leaves_the_exit_code(lacuna: Callable, scene: Any, after: np.ndarray) -> None:
     Image.fromarray(255 - after).save(scene.path("after.png"))
     ran = lacuna(*verify(scene, "-q"))

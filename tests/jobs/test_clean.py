@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from lacuna.detect import Detection
 from lacuna.errors import Cancelled, ImageError, MaskError, OptionError, OutputError
 from lacuna.image import open_image, save_image
 from lacuna.inpainting import Inpainter
+from lacuna.jobs import Found
 from lacuna.jobs.clean import clean, clean_series, learn, names_in, pictures_in
+from lacuna.jobs.restore import restore
 
 SHAPE = (120, 200)
 FILLER = Inpainter("telea")
@@ -189,3 +193,10 @@ def test_cancelling_leaves_whole_files(tmp_path):
     names = [one.name for one in (tmp_path / "out").iterdir()]
     assert names == ["00.png"]
     open_image(tmp_path / "out" / "00.png")
+
+
+@pytest.mark.parametrize("job", [clean, restore])
+def test_a_picture_that_cannot_be_seen_is_told_as_such(job: Callable[..., Found]) -> None:
+    unseen = np.zeros((40, 50, 4), dtype=np.uint8)
+    with pytest.raises(ImageError, match="fully transparent"):
+        job(unseen)

@@ -185,7 +185,7 @@ def test_what_cannot_be_is_an_error(wrong: dict) -> None:
 def test_a_canvas_beyond_the_limits() -> None:
     with pytest.raises(LimitError, match="8 times is the limit"):
         outpaint(noise(40, 60), left=60 * 8)
-    with pytest.raises(LimitError, match="million"):
+    with pytest.raises(LimitError, match="4,800 pixels; the limit is 4,000"):
         outpaint(noise(40, 60), left=60, max_pixels=4000)
 
 

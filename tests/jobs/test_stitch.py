@@ -111,3 +111,71 @@ def test_what_cannot_be_is_an_error() -> None:
         stitch([first, np.dstack([second, np.zeros(second.shape[:2], np.uint8)])])
     with pytest.raises(LimitError):
         stitch([first, second], max_pixels=400 * 270)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2, 3, 8])
+@pytest.mark.parametrize("noise", [0, 3])
+def test_pictures_that_are_nearly_the_same_make_a_canvas_of_their_size(shift: int, noise: int) -> None:
+    whole = scene()[:, :420]
+    first, second = whole[: 320 - shift, : 420 - shift], whole[shift:, shift:]
+    grain = np.random.default_rng(1).integers(-noise, noise + 1, second.shape)
+    second = np.clip(second + grain, 0, 255).astype(np.uint8)
+    found = stitch([first, second])
+    for length, wanted in zip(found.hole.shape, (320, 420), strict=True):
+        assert abs(length - wanted) <= 3
+    assert found.hole.mean() < 0.03
+    told = any("flat pictures (mode scans)" in note for note in found.picture.notes)
+    assert told == (found.facts["mode"] == "scans")
+    height, width = (min(a, b) for a, b in zip(found.hole.shape, whole.shape[:2], strict=True))
+    there = ~found.hole[:height, :width]
+    apart = np.abs(found.picture.pixels[:height, :width].astype(int) - whole[:height, :width])[there]
+    assert apart.mean() < 12  # of 255: within a pixel of its place
+    assert stitch([first, second], crop=True).missing == 0
+
+
+@pytest.mark.parametrize("degrees", [3, 12])
+def test_a_wide_lens_is_no_mistake(degrees: float) -> None:
+    """A sphere shows 90 degrees smaller than the pictures do: the canvas is theirs, and no flat one."""
+    texture = cv2.resize(scene(3), (2250, 800), interpolation=cv2.INTER_CUBIC)
+    texture = np.vstack([texture, texture[::-1]])
+    focal = 320.0
+    lens = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1]])
+    wall = np.array([[focal, 0, 1125], [0, focal, 800], [0, 0, 1]])
+    shots = []
+    for turn in np.radians([-degrees / 2, degrees / 2]):
+        c, s = np.cos(turn), np.sin(turn)
+        matrix = wall @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.linalg.inv(lens)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        shots.append(cv2.warpPerspective(texture, matrix, (640, 480), flags=flags))
+    found = stitch(shots)
+    assert found.facts["mode"] == "panorama"
+    assert 0.6 < found.hole.size / (640 * 480) < 0.97
+
+
+def test_a_stranger_among_copies_is_named() -> None:
+    first, stranger = scene()[:, :400], scene(5)[:, :400]
+    with pytest.raises(ImageError, match="picture 3 overlaps with none of the other"):
+        stitch([first, first.copy(), stranger])
+
+
+def test_a_canvas_that_lost_the_pictures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = views(scene())
+
+    class Shrunk:
+        def composePanorama(self, images: object = None) -> tuple[int, np.ndarray]:  # noqa: N802 - OpenCV's
+            return 0, np.zeros((1, 1, 3), dtype=np.uint8)
+
+        def estimateTransform(self, images: object) -> int:  # noqa: N802 - OpenCV's
+            return 0
+
+        def component(self) -> np.ndarray:
+            return np.arange(2)
+
+    monkeypatch.setattr(cv2.Stitcher, "create", lambda kind: Shrunk())
+    with pytest.raises(ImageError, match=r"picture 1 and picture 2 do not fit together: .* canvas of 1x1"):
+        stitch([first, second])
+
+
+def test_a_picture_too_small_to_recognise_anything_is_named() -> None:
+    with pytest.raises(ImageError, match="picture 2 is 40x1; stitching takes pictures of 32 pixels"):
+        stitch([scene()[:, :400], np.zeros((1, 40, 3), dtype=np.uint8)])

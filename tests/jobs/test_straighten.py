@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,8 @@ def test_a_strong_perspective_is_cut_off_and_said() -> None:
     found = straighten(waves(), corners=[(70, 20), (90, 20), (159, 119), (0, 119)])
     assert any("cut off" in words for words in found.words)
     assert found.hole.size <= 4.2 * 120 * 160
+    height, width = found.hole.shape
+    assert not found.hole[height // 2, width // 3 : -width // 3].any()  # and what was pointed at is there
 
 
 def test_crop_leaves_nothing_empty() -> None:
@@ -216,3 +219,26 @@ def test_a_jpeg_of_another_picture_keeps_none_of_its_blocks(tmp_path: Path) -> N
     assert any("the whole picture is a new one" in note for note in saved.notes)
     again = open_image(tmp_path / "out.jpg").pixels
     assert np.abs(again.astype(int) - canvas.pixels).max() < 30
+
+
+@pytest.mark.parametrize("angle", [-45, -30, 30, 45])
+@pytest.mark.parametrize("shape", [(72, 96), (40, 320)])
+def test_a_turned_picture_stays_whole(angle: float, shape: tuple[int, int]) -> None:
+    found = straighten(np.full(shape, 200, dtype=np.uint8), angle=angle)
+    height, width = shape
+    c, s = math.cos(math.radians(abs(angle))), math.sin(math.radians(abs(angle)))
+    assert abs(found.hole.shape[0] - (height * c + width * s)) < 2
+    assert abs(found.hole.shape[1] - (width * c + height * s)) < 2
+    assert (~found.hole).sum() > 0.95 * height * width  # resampling takes a rim away
+    assert not any("cut off" in words for words in found.words)
+
+
+def test_a_turn_that_leaves_nothing_is_told() -> None:
+    with pytest.raises(ImageError, match="nothing of the 2x2 picture is left"):
+        straighten(np.zeros((2, 2), dtype=np.uint8), angle=45)
+
+
+def test_an_angle_of_nothing_is_no_turn() -> None:
+    found = straighten(np.zeros((20, 30), dtype=np.uint8), angle=0)
+    assert found.words == ("an angle of 0: the picture is left as it is",)
+    assert found.missing == 0

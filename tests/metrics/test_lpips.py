@@ -112,10 +112,28 @@ def test_weights_that_are_not_there_or_not_such(tmp_path: Path, monkeypatch: pyt
     broken, other = tmp_path / "broken.safetensors", tmp_path / "other.safetensors"
     broken.write_bytes(b"not at all")
     save_file({"layer": torch.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match=r"is no complete safetensors file.*fetch it again"):
         Lpips(broken)
     with pytest.raises(WeightsError, match="does not hold the weights of an LPIPS net"):
         Lpips(other)
+
+
+def test_weights_that_are_damaged_are_refused_when_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    modules, _, channels = alex()
+    write_net(modules, channels, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match="is no complete safetensors file"):
+        Lpips(path)
+    write_net(modules, [64, 192, 384, 256, 255], path)
+    with pytest.raises(WeightsError, match="the names of alex, but not its shapes"):
+        Lpips(path)
+    with torch.no_grad():
+        modules[0].weight[0] = torch.nan
+    write_net(modules, channels, path)
+    with pytest.raises(WeightsError, match="not finite"):
+        Lpips(path)
 
 
 @needs_weights

@@ -298,6 +298,23 @@ def test_truncated_files(name: str, share: float, tmp_path: Path) -> None:
         open_image(path)
 
 
+def test_a_damaged_file_is_told_once_and_in_our_words(capfd: pytest.CaptureFixture[str]) -> None:
+    import tifffile
+
+    rows, columns = np.indices((48, 64))
+    deep = np.stack([rows * 900, columns * 900, rows * columns], axis=-1).astype(np.uint16)
+    out = io.BytesIO()
+    tifffile.imwrite(out, deep, photometric="rgb")
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        open_image(out.getvalue()[:9000])
+    assert capfd.readouterr() == ("", "")  # OpenCV has a log of its own
+    gif = io.BytesIO()
+    Image.fromarray((rows * 4).astype(np.uint8)).save(gif, "GIF")
+    with pytest.raises(ImageError, match="the GIF file is truncated or damaged") as caught:
+        open_image(gif.getvalue()[:9])
+    assert " at 0x" not in str(caught.value)
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_truncated_deep_tiff(dtype: type) -> None:
     import tifffile
@@ -424,3 +441,35 @@ def test_importing_the_doors_loads_no_heavy_library() -> None:
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "lacuna" in loaded
     assert not loaded & {"PIL", "cv2", "tifffile", "jpeglib", "numba", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("number", "most", "words"),
+    [
+        ((12, 16), 10, "= 192 pixels; the limit is 10 pixels; .*--max-pixels"),
+        ((4000, 5000), 10**7, "= 20 million"),
+    ],
+)
+def test_a_limit_is_told_in_numbers_that_can_be_read(number: tuple[int, int], most: int, words: str) -> None:
+    out = io.BytesIO()
+    Image.new("1", number[::-1]).save(out, "PNG")
+    with pytest.raises(LimitError, match=words):
+        open_image(out.getvalue(), max_pixels=most)
+
+
+def test_a_jpeg_made_of_another_format_does_not_speak_of_blocks_of_the_hole(tmp_path: Path) -> None:
+    picture = open_image(encoded("PNG"))
+    saved = save_image(picture, tmp_path / "out.jpg", hole=np.zeros(picture.shape, dtype=bool))
+    assert saved.changed_in_file > 0
+    told = " ".join(saved.notes)
+    assert "a .png or .tif keeps them" in told
+    assert "block of the hole" not in told
+
+
+def test_a_format_that_is_only_read_is_told_when_it_is_written(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(PIXELS[..., 0]).save(out, "GIF")
+    picture = open_image(out.getvalue())
+    assert not any("only read" in note for note in picture.notes)  # it may be a mask, or only looked at
+    saved = save_image(picture, tmp_path / "out.png", hole=HOLE)
+    assert "GIF is only read; it was written as PNG" in saved.notes

@@ -56,9 +56,17 @@ def test_depths_are_compared_in_the_deeper_one(deeper: type, unit: float, name: 
     deep = (shallow * np.float64(unit)).astype(deeper)
     found = verify_files(shallow, deep, HOLE)
     assert found.type == name
-    assert found.max_difference < 1e-7
+    assert (found.changed, found.max_difference) == (0, 0.0)
+    assert verify_files(deep, shallow, HOLE).changed == 0
     deep[0, 0] += 1
     assert verify_files(shallow, deep, HOLE).max_difference == pytest.approx(1)
+
+
+def test_a_float_type_with_fewer_levels_hides_no_change() -> None:
+    before = np.full((4, 5), 40001, np.uint16)
+    after = (before / 65535).astype(np.float16)
+    assert float(after[0, 0]) * 65535 != pytest.approx(40001, abs=1)
+    assert verify_files(before, after, HOLE).changed > 0
 
 
 def test_bool_against_bytes() -> None:

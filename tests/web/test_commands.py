@@ -120,6 +120,13 @@ def children(pid: int) -> list[int]:
     return found or ([] if Path("/proc").exists() else [pid])
 
 
+def test_replay_does_not_offer_to_read_stdin(capsys: Any) -> None:
+    assert main(["replay", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "stdin" not in words
+    assert "beside the project file" in words
+
+
 def test_replay_says_what_it_did(
     running: Any, photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     True
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    # Started with a closed stdout or stderr, as some schedulers do, Python has None there.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the program ends
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if args[:1] in (["--version"], ["-V"]):
         sys.stdout.write(f"lacuna {__version__}\n")
         return 0

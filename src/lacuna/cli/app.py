@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ from lacuna.cli.web import replay, web
 from lacuna.cli.weights import app as weights
 
 DEBUG_VARIABLE = "LACUNA_DEBUG"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 # Newer typers carry a click of their own, older ones import it; either way this is the base of its errors.
 _ClickError: Any = typer.BadParameter.__mro__[2]
@@ -104,10 +106,18 @@ def run(args: Sequence[str]) -> int:
         code = _run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; a closed pipe would make it complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Python flushes stdout once more at exit; a closed pipe or a full disk would make it complain.
+        _forget_stdout()
         return exits.BROKEN_PIPE
+    except OSError as error:  # the last of stdout does not fit on the disk
+        _forget_stdout()
+        return render.failure(*_explained(error), as_json=False)
     return code
+
+
+def _forget_stdout() -> None:
+    """Send what is still to be printed nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(args: Sequence[str]) -> int:
@@ -124,7 +134,8 @@ def _run(args: Sequence[str]) -> int:
                 stopped = errors.Cancelled("stopped; no partial file is left")
                 code = exits.TERMINATED if terminated() else exits.INTERRUPTED
                 return render.failure(stopped, code, as_json=as_json)
-            return render.failure(*_explained(error), as_json=as_json)
+            # Where it was stdout that failed, the object cannot be printed there either.
+            return render.failure(*_explained(error), as_json=as_json and not _is_full(error))
 
 
 def _invoke(args: list[str]) -> int:
@@ -138,18 +149,27 @@ def _invoke(args: list[str]) -> int:
     return code or exits.OK
 
 
+def _is_full(error: BaseException) -> bool:
+    """Say whether what was to be printed found no room, which no door reports."""
+    ours = isinstance(error, errors.LacunaError)
+    return isinstance(error, OSError) and not ours and error.errno in _FULL
+
+
 def _explained(error: BaseException) -> tuple[Exception, int]:
     """Return an error that is fit to be shown, and its exit code."""
     if isinstance(error, MemoryError):
         error = errors.DeviceOutOfMemoryError(
             "memory ran out; close other programs or give a smaller picture"
         )
+    if _is_full(error):
+        error = errors.OutputError(f"the output cannot be written: {error}; make room, or write elsewhere")
     if isinstance(error, errors.LacunaError):
         return error, exits.exit_code(error)
     if isinstance(error, _ClickError):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lacuna"
-        return UsageError(f"{error.format_message().rstrip('.')}; try '{path} --help'"), exits.USAGE
+        words = error.format_message().rstrip(".") or "a command is missing"
+        return UsageError(f"{words}; try '{path} --help'"), exits.USAGE
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
     kind = type(error).__name__

@@ -11,7 +11,7 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import detecting, exits, job, options, render
-from lacuna.errors import OutputError
+from lacuna.errors import ImageError, OutputError
 from lacuna.types import Box
 
 if TYPE_CHECKING:
@@ -221,4 +221,7 @@ def _sources(images: Sequence[str]) -> list[str]:
     out: list[str] = []
     for image in images:
         out += [str(one) for one in pictures_in(Path(image))] if Path(image).is_dir() else [image]
+    if len(out) == 1 and out[0] != options.STREAM and not Path(out[0]).exists():
+        # Before the output's name is looked at: for a folder, it need not be the name of a picture.
+        raise ImageError(f"{out[0]} does not exist")
     return out

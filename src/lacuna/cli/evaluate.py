@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lacuna.cli import options, render
+from lacuna.cli import exits, options, render
+from lacuna.errors import ImageError, MaskError, MethodError
 
 if TYPE_CHECKING:
     from lacuna.evaluate import Run
@@ -117,6 +119,7 @@ Pictures = Annotated[
     typer.Option(
         "--pictures",
         metavar="N",
+        min=0,
         help="Worst and best cases in the report, so many of each.",
         rich_help_panel=_RUN,
     ),
@@ -162,6 +165,7 @@ def evaluate(
         raise typer.BadParameter("--images, --masks and -o are needed, or --compare RUN_A RUN_B")
     if resume and overwrite:
         raise typer.BadParameter("--resume and --overwrite exclude each other")
+    _check_folders(images, masks)
     from lacuna.evaluate import evaluate as run_all
     from lacuna.evaluate import write_report, write_tables
     from lacuna.evaluate.memory import parse_bytes
@@ -195,7 +199,17 @@ def evaluate(
     elif not quiet:
         _print(run)
         render.say(f"wrote {', '.join(str(path) for path in written)}")
-    return 0
+    if any(row["status"] == "ok" for row in run.rows):
+        return exits.OK
+    # Nothing to compare came of it, which a script should notice.
+    nothing = MethodError(f"nothing was filled: {_why(run)}; rows.csv has a line for each")
+    code = exits.exit_code(nothing)
+    return code if as_json else render.failure(nothing, code, as_json=False)
+
+
+def _why(run: Run) -> str:
+    """Return the first reason of a row that failed."""
+    return next((str(row["error"]) for row in run.rows if row.get("error")), "there was nothing to fill")
 
 
 def _compare(first: str, second: str, *, as_json: bool) -> int:
@@ -221,6 +235,13 @@ def _compare(first: str, second: str, *, as_json: bool) -> int:
     else:
         render.stdout().print(found.markdown(), markup=False, soft_wrap=True)
     return 0
+
+
+def _check_folders(images: str, masks: str) -> None:
+    """Refuse one picture where many are expected, with words about that."""
+    for name, option, error in ((images, "--images", ImageError), (masks, "--masks", MaskError)):
+        if Path(name).suffix.lower() != ".json" and Path(name).is_file():
+            raise error(f"{option} {name} is a file; expected a folder, with the file in it")
 
 
 def _facts(run: Run, written: list[str]) -> dict[str, Any]:

@@ -51,8 +51,9 @@ def inpaint(
     options.one_stdin(image, mask, sources, sketch, guide)
     if target == options.STREAM and as_json:
         raise typer.BadParameter("--json prints to stdout, so the picture cannot go there too; give -o FILE")
-    targets.check(target, overwrite=overwrite)
+    targets.check(target, overwrite=overwrite, quality=quality)
     targets.check(sheet, overwrite=overwrite)
+    targets.check_apart(target, sheet)
     from lacuna.inpainting import Inpainter
     from lacuna.task import softness
 

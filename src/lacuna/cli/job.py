@@ -60,7 +60,8 @@ class Orders:
                 "--json prints to stdout, so the picture cannot go there too; give -o FILE"
             )
         if not self.dry_run:
-            targets.check(self.target, overwrite=self.overwrite)
+            targets.check(self.target, overwrite=self.overwrite, quality=self.quality)
+            targets.check_apart(self.target, self.preview)
         targets.check(self.preview, overwrite=self.overwrite)
 
     def filler(self) -> Inpainter:

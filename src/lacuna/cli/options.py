@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lacuna.errors import ImageError, OptionError
+from lacuna.errors import ImageError, MaskError, OptionError
 
 STREAM = "-"
 
@@ -138,14 +139,17 @@ Context = Annotated[
 ]
 
 
-def output(word: str) -> Any:
-    """Return the declaration of ``--output``, for a command with this word in its `default_output`."""
+def output(word: str, default: str = "") -> Any:
+    """Return the declaration of ``--output``, for a command with this word in its `default_output`.
+
+    A command that does not read a picture from a file or stdin says in its own words what its ``default`` is.
+    """
+    default = default or f"photo.jpg becomes photo.{word}.jpg and stdin goes to stdout"
     return typer.Option(
         "--output",
         "-o",
         metavar="OUT",
-        help="Where to write; its ending chooses the format, - is stdout. Unless given, photo.jpg becomes "
-        f"photo.{word}.jpg and stdin goes to stdout.",
+        help=f"Where to write; its ending chooses the format, - is stdout. Unless given, {default}.",
         rich_help_panel=_OUT,
     )
 
@@ -240,28 +244,53 @@ def source(name: str) -> str | bytes:
 
     Raises
     ------
-    ImageError : nothing is piped in.
+    ImageError : nothing is piped in, or the name is an address on the web.
     """
     if name != STREAM:
+        _check_local(name)
         return name
     if sys.stdin is None or sys.stdin.isatty():
         raise ImageError("- reads a picture from stdin, and nothing is piped in")
     return sys.stdin.buffer.read()
 
 
+def _check_local(name: str) -> None:
+    """Refuse an address on the web; Lacuna fetches nothing."""
+    if re.match("[a-z][a-z0-9+.]+://", name) and not Path(name).exists():
+        raise ImageError(
+            f"{name} is an address, and Lacuna fetches nothing; fetch it first, or pipe it in as -"
+        )
+
+
 def mask(name: str) -> Any:
-    """Return what `lacuna.masks.to_hole` takes: a value, a file's name, or the bytes on stdin for ``-``."""
+    """Return what `lacuna.masks.to_hole` takes: a value, a file's name, or the bytes on stdin for ``-``.
+
+    Raises
+    ------
+    MaskError : the name is empty, as a variable is that was never set.
+    """
     if name == STREAM:
         return source(name)
+    if not name.strip():
+        raise MaskError(
+            "the mask's name is empty; give a file, 'alpha', or an expression such as box:10,10,200,80"
+        )
     from lacuna.masks import as_mask
 
     return as_mask(name)
 
 
 def limit(max_pixels: int | None) -> dict[str, int | None]:
-    """Return the keyword for the doors: nothing (their default), a number, or None for no limit."""
+    """Return the keyword for the doors: nothing (their default), a number, or None for no limit.
+
+    Raises
+    ------
+    OptionError : a number below 0.
+    """
     if max_pixels is None:
         return {}
+    if max_pixels < 0:
+        raise OptionError(f"--max-pixels is {max_pixels}; expected a number of pixels, or 0 for no limit")
     return {"max_pixels": max_pixels or None}
 
 
@@ -320,6 +349,7 @@ def default_output(image: str, word: str = "filled") -> str:
 
     if image == STREAM:
         return STREAM
+    _check_local(image)
     path = Path(image)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES else ".png"
     return str(path.with_name(f"{path.stem}.{word}{suffix}"))

@@ -10,9 +10,10 @@ import typer
 
 from lacuna import __version__
 from lacuna.cli import exits, options, render
+from lacuna.errors import MaskError
 
 if TYPE_CHECKING:
-    from lacuna.image import Verification
+    from lacuna.image import Picture, Verification
 
 
 def verify(
@@ -44,8 +45,14 @@ def verify(
         invert=invert,
         resize=resize_mask,
     )
+    if hole.all():
+        raise MaskError(
+            "the mask covers the whole picture: there is no known pixel to compare; is it inverted?"
+        )
     found = verify_files(first, second, hole, **limit)
     told = (*first.notes, *second.notes, *notes, *found.notes)
+    if found.changed and (words := _coded_again(second)):
+        told = (*told, words)
     if as_json:
         facts = {"version": __version__, "before": before, "after": after, **dataclasses.asdict(found)}
         render.emit(facts | {"notes": list(told)})
@@ -54,6 +61,21 @@ def verify(
             render.say(note)
         sys.stdout.write(_sentence(found) + "\n")
     return exits.CHANGED if found.changed else exits.OK
+
+
+def _coded_again(after: Picture) -> str:
+    """Return why pixels of a lossy file change where the fill left them alone; nothing for other files."""
+    from lacuna.image.webp import WebpFile
+
+    held = after.container
+    lossy_webp = isinstance(held, WebpFile) and not held.lossless
+    if held is None or not (held.format == "JPEG" or lossy_webp):
+        return ""
+    if held.format == "JPEG":
+        why = "a JPEG: Lacuna codes the blocks again that the hole cuts, most programs code all of it again"
+    else:
+        why = "a lossy WebP, which codes all of it again"
+    return f"the second file is {why}; known pixels stay exact in a PNG"
 
 
 def _sentence(found: Verification) -> str:

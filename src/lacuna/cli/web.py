@@ -139,7 +139,12 @@ def replay(
     project: Annotated[
         str, typer.Argument(metavar="PROJECT", help="A project file of the editor (.lacuna).")
     ],
-    output: options.Output = None,
+    output: Annotated[
+        str | None,
+        options.output(
+            "filled", "it lies beside the project file, and the project's photo.jpg becomes photo.filled.jpg"
+        ),
+    ] = None,
     quality: options.Quality = None,
     overwrite: options.Overwrite = False,
     max_pixels: options.MaxPixels = None,

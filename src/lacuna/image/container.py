@@ -76,9 +76,20 @@ def check_size(width: int, height: int, max_pixels: int | None) -> None:
         raise ImageError(f"the picture has no pixels ({width}x{height})")
     if max_pixels is not None and width * height > max_pixels:
         raise LimitError(
-            f"the picture has {width}x{height} = {width * height / 1e6:.0f} million pixels; the limit is "
-            f"{max_pixels / 1e6:.0f} million; raise max_pixels if you trust the file"
+            f"the picture has {width}x{height} = {pixels_in_words(width * height)}; the limit is "
+            f"{pixels_in_words(max_pixels)}; raise max_pixels (--max-pixels) if you trust the file"
         )
+
+
+def pixels_in_words(number: int) -> str:
+    """Return a number of pixels as one says it.
+
+    Examples
+    --------
+    >>> pixels_in_words(6912), pixels_in_words(300_000_000)
+    ('6,912 pixels', '300 million pixels')
+    """
+    return f"{number / 1e6:.0f} million pixels" if number >= 1e7 else f"{number:,} pixels"
 
 
 def channels(pixels: Pixels) -> int:

@@ -75,9 +75,10 @@ def scale_for(values: NDArray[Any], known: NDArray[np.bool_]) -> Scale:
     # min and max carry NaN and infinity, so two numbers tell about all of them.
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(inside)).any(axis=-1).sum())
+        some = "1 known pixel is" if bad == 1 else f"{bad} known pixels are"
         raise ImageError(
-            f"{bad} known pixels are NaN or infinite; only what lies under the mask may be: "
-            "add those pixels to the mask, or replace them"
+            f"{some} NaN or infinite; only what lies under the mask may be: add "
+            f"{'it' if bad == 1 else 'those pixels'} to the mask, or replace {'it' if bad == 1 else 'them'}"
         )
     if dtype.kind == "f" and low >= 0.0 and high <= 1.0:
         return Scale(0.0, 1.0)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lacuna.errors import ImageError
-from lacuna.image import png_pixels
+from lacuna.image import opencv, png_pixels
 from lacuna.image.container import Container, Decoded, Meta, Pixels, channels, check_size
 from lacuna.image.previews import clean_exif, clean_xmp, orientation_of
 
@@ -158,7 +158,7 @@ def _decode_pillow(data: bytes) -> Pixels:
 def _decode_opencv(data: bytes) -> Pixels:
     import cv2
 
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    bgr = opencv.decoded(data)
     if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
         raise ImageError("the PNG file is damaged: its 16-bit pixels cannot be decoded")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB if bgr.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)

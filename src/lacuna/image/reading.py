@@ -204,7 +204,7 @@ def _read_stream(stream: BinaryIO) -> bytes:
 
 
 def _read_with_pillow(data: bytes, kind: str, max_pixels: int | None) -> Decoded:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -215,7 +215,9 @@ def _read_with_pillow(data: bytes, kind: str, max_pixels: int | None) -> Decoded
         pixels, converted = plain_pixels(image)
     except Image.DecompressionBombError as error:
         raise LimitError(f"the {kind} file is larger than Pillow's own limit: {error}") from error
-    notes = [*converted, f"{kind} is only read; the result is written as another format"]
+    except UnidentifiedImageError as error:  # whose words name an object in memory
+        raise ImageError(f"the {kind} file is truncated or damaged: its beginning makes no sense") from error
+    notes = list(converted)
     if frames > 1:
         notes.insert(0, f"animated {kind}: only the first frame is used")
     exif, _ = clean_exif(bytes(image.info.get("exif") or b"").removeprefix(EXIF_HEAD))

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lacuna.errors import ImageError, OutputError
-from lacuna.image import ifd
+from lacuna.image import ifd, opencv
 from lacuna.image.container import Container, Decoded, Meta, Pixels, channels, check_size
 from lacuna.image.previews import blank_jpegs, clean_photoshop, clean_xmp, with_orientation_1
 
@@ -233,7 +233,7 @@ def _decode_pillow_deep(data: bytes) -> Pixels | None:
 def _decode_opencv(data: bytes) -> Pixels | None:
     import cv2
 
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    bgr = opencv.decoded(data)
     if bgr is None or bgr.ndim != 3 or bgr.dtype == np.uint8:
         return None
     pixels: Pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB if bgr.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)

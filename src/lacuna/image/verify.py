@@ -136,6 +136,9 @@ def _as_common(pixels: Pixels, target: np.dtype[Any], *, grey: bool, alpha: bool
         colour = np.repeat(colour, 3, axis=2)
     if scale != 1.0:
         colour *= scale
+        if target.kind == "f" and np.finfo(target).nmant >= 8 * pixels.dtype.itemsize:
+            # As the float type holds them, which has room for all levels: 1/255 differs from type to type.
+            colour = colour.astype(target).astype(np.float64)
     if not alpha:
         return colour
     if has_alpha(pixels):

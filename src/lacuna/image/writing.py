@@ -34,6 +34,7 @@ SUFFIXES = {
 }
 
 _ANEW = "all of the JPEG was encoded anew"
+_KEPT = "MCUs encoded anew, all others kept as they were"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def save_image(
     to_path = not hasattr(target, "write") and target != STREAM
     path = _path_of(target) if to_path else None
     name = _format_of(path, format, picture)
-    _check_quality(quality, name)
+    check_quality(quality, name)
     if path is not None:
         origin = picture.container.path if picture.container is not None else None
         delivery.check_target(path, origin, overwrite=overwrite)
@@ -97,7 +98,7 @@ def save_image(
     except MemoryError as error:
         raise DeviceOutOfMemoryError(f"memory ran out while the {name} file was written") from error
     changed = _changed(before, again, hole)
-    notes += _told(name, changed, before, again, anew=any(note.startswith(_ANEW) for note in notes))
+    notes += _told(name, changed, before, again, anew=not any(_KEPT in note for note in notes))
     if path is not None:
         delivery.write_file(path, data)
     else:
@@ -112,6 +113,8 @@ def encode(
     container = picture.container
     if container is None or container.format != name:
         pixels, notes = fit(picture.pixels, name)
+        if container is not None and container.format not in FORMATS:
+            notes = (f"{container.format} is only read; it was written as {name}", *notes)
         meta, lost = _meta_for(picture, pixels)
         data, more = _encode_fresh(pixels, name, meta, quality)
         return data, (*notes, *lost, *more)
@@ -146,7 +149,13 @@ def _format_of(path: Path | None, wanted: str | None, picture: Picture) -> str:
     return own if own in FORMATS else "PNG"
 
 
-def _check_quality(quality: int | None, name: str) -> None:
+def check_quality(quality: int | None, name: str) -> None:
+    """Refuse a quality out of range, or one for a format that has none.
+
+    Raises
+    ------
+    OptionError
+    """
     if quality is None:
         return
     if isinstance(quality, bool) or not isinstance(quality, (int, np.integer)) or not 1 <= quality <= 100:
@@ -203,7 +212,7 @@ def _encode_jpeg(
             why = f"its blocks could not be copied ({error})"
         else:
             return result.data, (
-                f"JPEG: {result.touched} of {result.total} MCUs encoded anew, all others kept as they were",
+                f"JPEG: {result.touched} of {result.total} {_KEPT}",
                 *result.notes,
             )
     data, notes = jpeg.encode(pixels, container, container.meta, quality)

@@ -257,6 +257,8 @@ def _inside(picture: Picture, region: Region) -> Hole | None:
     inside = region_mask(region, picture.shape)
     if picture.known.all():
         return inside
+    if not picture.known.any():
+        raise ImageError("the picture is fully transparent: there is nothing in it to look at")
     return picture.known if inside is None else inside & picture.known
 
 

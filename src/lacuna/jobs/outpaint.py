@@ -10,7 +10,7 @@ import numpy as np
 
 from lacuna.errors import LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
-from lacuna.image.container import Pixels, has_alpha
+from lacuna.image.container import Pixels, has_alpha, pixels_in_words
 from lacuna.image.jpeg import JpegFile
 from lacuna.image.jpeg_moving import begins_at_mcu
 from lacuna.image.resizing import placed
@@ -233,8 +233,8 @@ def _check_room(picture: Picture, height: int, width: int, max_pixels: int | Non
     area = height * width
     if max_pixels is not None and area > max_pixels:
         raise LimitError(
-            f"the canvas would be {width}x{height} = {area / 1e6:.0f} million pixels; the limit is "
-            f"{max_pixels / 1e6:.0f} million; add less, or raise max_pixels"
+            f"the canvas would be {width}x{height} = {pixels_in_words(area)}; the limit is "
+            f"{pixels_in_words(max_pixels)}; add less, or raise max_pixels (--max-pixels)"
         )
     times = area / (picture.shape[0] * picture.shape[1])
     if times > MOST:

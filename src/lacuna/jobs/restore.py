@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from lacuna.detect.detection import Detection, Region, check_sensitivity, region_mask
-from lacuna.errors import MaskError, OptionError
+from lacuna.errors import ImageError, MaskError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, count_changed, open_image
 from lacuna.inpainting import Inpainter, Result, RunOptions
 from lacuna.jobs.found import Found
@@ -101,7 +101,7 @@ def restore(
 
     Raises
     ------
-    ImageError : the picture is unreadable.
+    ImageError : the picture is unreadable, or fully transparent.
     OptionError : a setting out of range.
     MaskError : the region is empty or does not fit, or more than half of the picture looks damaged.
 
@@ -119,6 +119,8 @@ def restore(
     report(on_step, 0.0, "opening")
     picture = image if isinstance(image, Picture) else open_image(image, max_pixels=max_pixels)
     inside = region_mask(region, picture.shape)
+    if not picture.known.any():
+        raise ImageError("the picture is fully transparent: there is nothing in it to look at")
     if not picture.known.all():
         inside = picture.known if inside is None else inside & picture.known
     found = _detections(picture.image, kinds, level, on_step)
@@ -210,8 +212,6 @@ def _fill_apart(picture: Picture, hole: Hole, how: RunOptions) -> Result:
     if thick.any():
         then: RunOptions = {**how, "sources": ~hole, "on_step": scaled(on_step, until, 1.0)}
         result = Inpainter(FOR_THICK).run(smooth.picture, thick, **then)
-    share = 100 * float(thick.sum() / hole.sum())
-    chose = f"auto filled {100 - share:.0f} % of it with {FOR_THIN} and {share:.0f} % with {FOR_THICK}"
     return replace(
         result,
         hole=smooth.hole,
@@ -219,9 +219,32 @@ def _fill_apart(picture: Picture, hole: Hole, how: RunOptions) -> Result:
         options={},
         seconds=smooth.seconds + (result.seconds if thick.any() else 0.0),
         changed_outside=count_changed(picture, result.picture, hole),
-        notes=(*smooth.notes, chose),
+        notes=(*smooth.notes, _who_filled(float(thick.sum() / hole.sum()))),
         original=picture,
     )
+
+
+def _who_filled(share: float) -> str:
+    """Return which method filled how much, for the share that patches filled; no method that filled nothing.
+
+    Examples
+    --------
+    >>> _who_filled(0.0)
+    'auto filled it with biharmonic'
+    >>> _who_filled(0.94)
+    'auto filled 6 % of it with biharmonic and 94 % with patchmatch'
+    >>> _who_filled(0.001)
+    'auto filled more than 99 % of it with biharmonic and less than 1 % with patchmatch'
+    """
+    if share in (0.0, 1.0):
+        return f"auto filled it with {FOR_THICK if share else FOR_THIN}"
+    return f"auto filled {_percent(1 - share)} of it with {FOR_THIN} and {_percent(share)} with {FOR_THICK}"
+
+
+def _percent(share: float) -> str:
+    """Return a share that is neither nothing nor all as it may be read: never as 0 % or 100 %."""
+    rounded = round(100 * share)
+    return {0: "less than 1 %", 100: "more than 99 %"}.get(rounded, f"{rounded} %")
 
 
 def _thick(hole: Hole) -> Hole:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lacuna.errors import ImageError, LimitError, OptionError
 from lacuna.image import DEFAULT_MAX_PIXELS, Picture, on_canvas, open_image
+from lacuna.image.container import pixels_in_words
 from lacuna.jobs.found import Found
 from lacuna.jobs.tilt import SURE, find_tilt
 from lacuna.types import Hole, OnStep
@@ -80,10 +81,10 @@ def straighten(
         if degrees == 0:
             return Found("straighten", picture, np.zeros(picture.shape, dtype=np.bool_), words, facts)
         forward = _turn(degrees)
-    moved, shape, cut = _fitted(forward, picture.shape)
+    moved, shape, cut = _fitted(forward, picture.shape, whole=corners is None)
     if max_pixels is not None and shape[0] * shape[1] > max_pixels:
         raise LimitError(
-            f"the canvas would be {shape[1]}x{shape[0]}; the limit is {max_pixels / 1e6:.0f} million pixels"
+            f"the canvas would be {shape[1]}x{shape[0]}; the limit is {pixels_in_words(max_pixels)}"
         )
     if cut:
         words = (*words, "what lies too far out in the new perspective was cut off")
@@ -111,6 +112,8 @@ def _delivered(
         empty = np.zeros(pixels.shape[:2], dtype=np.bool_)
     canvas = on_canvas(picture, pixels, ("resampled (Lanczos, three lobes) in the picture's own depth",))
     hole = empty & canvas.known
+    if empty.all():
+        raise ImageError(f"nothing of the {picture.size} picture is left after the turn; turn it by less")
     share = f"{100 * hole.mean():.1f} % of the canvas is empty"
     if crop:
         kept = hole.size / (picture.shape[0] * picture.shape[1])
@@ -151,6 +154,8 @@ def _angle(picture: Picture, angle: Any) -> tuple[float, tuple[str, ...], dict[s
             f"angle is {angle!r}; expected auto or degrees from -{STEEPEST:g} to {STEEPEST:g}, positive if "
             "the picture is tilted clockwise"
         )
+    if degrees == 0:
+        return 0.0, ("an angle of 0: the picture is left as it is",), {"angle": 0.0}
     return degrees, (f"tilted by {_degrees(degrees)}, and turned back",), {"angle": degrees}
 
 
@@ -213,7 +218,11 @@ def _upright(quad: _Points) -> tuple[Homography, tuple[str, ...], dict[str, Any]
     target += quad.mean(axis=0) - target.mean(axis=0)
     words = f"the four corners become a rectangle of {width:.0f}x{height:.0f}"
     facts = {"corners": quad.tolist(), "rectangle": [round(width, 1), round(height, 1)]}
-    return _homography(quad, target), (words,), facts
+    forward = _homography(quad, target)
+    # A homography is given up to a factor; with this sign the rectangle lies before the horizon.
+    if float((quad @ forward[2, :2] + forward[2, 2]).mean()) < 0:
+        forward = -forward
+    return forward, (words,), facts
 
 
 def _homography(source: _Points, target: _Points) -> Homography:
@@ -230,17 +239,21 @@ def _homography(source: _Points, target: _Points) -> Homography:
     return np.append(np.linalg.solve(np.array(rows), np.array(right)), 1.0).reshape(3, 3)
 
 
-def _fitted(forward: Homography, shape: tuple[int, int]) -> tuple[Homography, tuple[int, int], bool]:
+def _fitted(
+    forward: Homography, shape: tuple[int, int], *, whole: bool
+) -> tuple[Homography, tuple[int, int], bool]:
     """Return the map to a canvas that holds the picture, its (H, W), and whether some had to be cut off.
 
     In a strong perspective the far end of a picture is huge or at infinity: the canvas reaches half of the
-    picture's size beyond where the picture was, no further.
+    picture's size beyond where the picture was, no further. A picture that is only turned stays ``whole``.
     """
     height, width = shape
     x, y = width - 1.0, height - 1.0
     ends = np.array([[0, 0, 1], [x, 0, 1], [x, y, 1], [0, y, 1]]) @ forward.T
     reach = (math.sqrt(MOST) - 1) / 2
     low, high = np.array([-reach * width, -reach * height]), np.array([x + reach * width, y + reach * height])
+    if whole:
+        low, high = np.full(2, -np.inf), np.full(2, np.inf)
     finite = ends[:, 2] > 1e-6
     # The middle of the picture must stay in front, and where it lands is where the canvas is.
     if finite.all():

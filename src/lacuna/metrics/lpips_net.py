@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own custom
 
+from lacuna import torch_io
 from lacuna.errors import WeightsError
+from lacuna.metrics.lpips import LEAST_SIDE
 from lacuna.types import FloatImage
 
 SHIFT = (-0.030, -0.088, -0.188)
@@ -74,7 +75,8 @@ class Net:
 
     Parameters
     ----------
-    weights : safetensors file with ``features.N.*`` and ``linN.weight`` (or ``linN.model.1.weight``).
+    weights : file that `lacuna.torch_io.read` reads, with ``features.N.*`` and ``linN.weight`` (or
+        ``linN.model.1.weight``).
 
     Attributes
     ----------
@@ -82,18 +84,23 @@ class Net:
 
     Raises
     ------
-    WeightsError : unreadable, or not the weights of one of the three nets.
+    WeightsNotFoundError : no such file.
+    WeightsError : unreadable, not finite, or not the weights of one of the three nets.
     """
 
     def __init__(self, weights: Path) -> None:
-        try:
-            loaded: dict[str, Tensor] = load_file(weights)
-        except Exception as error:  # safetensors has an error class of its own that it does not export
-            raise WeightsError(f"{weights} cannot be read as safetensors: {error}") from error
+        loaded = torch_io.read(weights).state
         self.w = {name.replace(".model.1.", "."): tensor.float() for name, tensor in loaded.items()}
         self.name = _recognised(self.w, weights)
         self.shift = torch.tensor(SHIFT).view(1, 3, 1, 1)
         self.scale = torch.tensor(SCALE).view(1, 3, 1, 1)
+        blank = torch.zeros(1, 3, LEAST_SIDE, LEAST_SIDE)
+        try:
+            self.distances(blank, blank)
+        except RuntimeError as error:  # names tell the net, shapes may still be those of another
+            raise WeightsError(
+                f"{weights} has the names of {self.name}, but not its shapes: {error}; fetch it again"
+            ) from error
 
     @torch.inference_mode()
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
