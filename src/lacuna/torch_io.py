@@ -122,6 +122,10 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
 
 
 def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        begin = file.read(2)
+    if not begin.startswith((b"PK", b"\x80")):  # of a zip archive, and of a pickle before torch 1.6
+        raise WeightsError(f"{path} is no weights file of PyTorch: see what is in it, or fetch it again")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a foreign file makes torch raise is not listed anywhere

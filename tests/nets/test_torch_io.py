@@ -108,8 +108,8 @@ def broken_files(folder: Path) -> dict[str, Path]:
     [
         ("pickle", "cannot be read safely.*weights_only=False"),
         ("truncated", "cannot be read safely"),
-        ("text", "cannot be read safely"),
-        ("empty", "cannot be read safely"),
+        ("text", "is no weights file of PyTorch"),
+        ("empty", "is no weights file of PyTorch"),
         ("no tensors", "no names and tensors"),
         ("cut", "no complete safetensors file"),
         ("not finite", "not finite, in encoder.0.bias"),

@@ -143,7 +143,7 @@ def _by_form(hole: Hole, aux: Aux) -> Choice:
     from lacuna.methods.auto.judging import CONSENSUS
 
     if aux.sources is not None:
-        return Choice(FOR_BOUND, "it is the one that copies from the given sources")
+        return Choice(FOR_BOUND, "it is the one that copies only from where it may")
     if aux.guide is not None:
         return Choice(FOR_BOUND, "it is the one that follows the given guide")
     reach = float(np.max(distance_to_known(hole)))
