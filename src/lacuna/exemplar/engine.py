@@ -199,9 +199,11 @@ def _coarse_to_fine(
     if watch is not None:
         watch(coarsest, stage)
     for k in range(coarsest - 1, -1, -1):
-        coarse, stage = stage, next_stage(k)
-        stage.start_from(coarse)
-        del coarse  # it is large, too
+        matches = stage.matches()
+        del stage  # all else of it makes room for the finer one
+        stage = next_stage(k)
+        stage.start_from(matches)
+        del matches
         _iterate(stage, k, rounds[k], effort)
         if watch is not None:
             watch(k, stage)
@@ -214,7 +216,7 @@ def _iterate(stage: Stage, k: int, iterations: int, effort: Effort) -> None:
         report(stage.on_step, i / iterations, "matching patches")
         stage.match()
         last = k == 0 and i == iterations - 1
-        stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE))
+        stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE), last=last)
 
 
 def _iterations(k: int, effort: Effort, large: bool) -> int:

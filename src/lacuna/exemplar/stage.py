@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -51,6 +51,22 @@ class Weights:
     sharpness: float = 1.0
     decay: float = 1.1
     margin: float = 0.05
+
+
+class Matches(NamedTuple):
+    """What a finer level takes over from a stage.
+
+    Parameters
+    ----------
+    shape : of the level, without its padding.
+    pad, pitch : of the padded level. field, distance : flat, padded; see `kernels`.
+    """
+
+    shape: tuple[int, ...]
+    pad: int
+    pitch: int
+    field: NDArray[np.int32]
+    distance: NDArray[np.int32]
 
 
 class Stage:
@@ -147,18 +163,22 @@ class Stage:
         self._put(self.missing, values)
         self._guess(self.targets)
 
-    def start_from(self, coarse: Stage) -> None:
+    def matches(self) -> Matches:
+        """Return what `start_from` needs of this level; the rest of it may go then."""
+        return Matches(self.hole.shape, self.pad, self.grid[0], self.field, self.distance)
+
+    def start_from(self, coarse: Matches) -> None:
         """Take over the field of the next coarser level, each match at twice its place."""
         lost = [self._inherit(coarse, self.targets[a:b]) for a, b in row_bands(len(self.targets), STRIP)]
         self._guess(np.concatenate(lost))
         self._vote(self.missing)
 
-    def _inherit(self, coarse: Stage, targets: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _inherit(self, coarse: Matches, targets: NDArray[np.int32]) -> NDArray[np.int32]:
         """Take over the matches of some targets; return those that get none."""
-        pitch, pad, coarse_pitch, coarse_pad = self.grid[0], self.pad, coarse.grid[0], coarse.pad
+        pitch, pad, coarse_pitch, coarse_pad = self.grid[0], self.pad, coarse.pitch, coarse.pad
         y, x = np.divmod(targets, pitch)
-        coarse_y = np.minimum((y - pad) >> 1, coarse.hole.shape[0] - 1)
-        coarse_x = np.minimum((x - pad) >> 1, coarse.hole.shape[1] - 1)
+        coarse_y = np.minimum((y - pad) >> 1, coarse.shape[0] - 1)
+        coarse_x = np.minimum((x - pad) >> 1, coarse.shape[1] - 1)
         parent = (coarse_y + coarse_pad) * coarse_pitch + coarse_x + coarse_pad
         match_y, match_x = np.divmod(coarse.field[parent], coarse_pitch)
         match_y = 2 * (match_y - coarse_pad) + (y - pad - 2 * coarse_y) + pad
@@ -175,7 +195,7 @@ class Stage:
         self._measure(self.targets)
         self._search(self.targets)
 
-    def rebuild(self, *, meld: bool) -> None:
+    def rebuild(self, *, meld: bool, last: bool = False) -> None:
         """Rebuild the missing pixels from the field as it is now.
 
         Parameters
@@ -183,7 +203,10 @@ class Stage:
         meld : take the differences between neighbours from the votes as well, and find the picture that has
             them and meets the known pixels (Pérez et al. 2003; Darabi et al. 2012). That removes steps, at
             the rim and between pieces that come from differently lit places.
+        last : no match follows: what patches are compared by is given up, to make room.
         """
+        if last:
+            self.features = np.empty((0, 0, self.grid[2]), np.uint8)
         if not meld:
             self._vote(self.missing)
             return
@@ -251,9 +274,10 @@ class Stage:
     def _put(self, pixels: NDArray[np.int32], values: NDArray[np.float32]) -> None:
         """Write values into the picture and its bytes, and mirror them into the padding."""
         self.planes.reshape(-1, self.channels)[pixels] = values
-        self.features.reshape(-1, self.grid[2])[pixels, : self.channels] = self._to_bytes(values)
-        for array in (self.planes, self.features):
-            mirror_edges(array, self.pad)
+        mirror_edges(self.planes, self.pad)
+        if self.features.size:
+            self.features.reshape(-1, self.grid[2])[pixels, : self.channels] = self._to_bytes(values)
+            mirror_edges(self.features, self.pad)
 
     def _guess(self, pixels: NDArray[np.int32]) -> None:
         """Give pixels without a match one at random, at a distance that anything beats."""

@@ -89,22 +89,25 @@ def solve_poisson(
     planes = right.shape[1]
     joint = planes if len(right) <= JOINT else 1
     free = _free_sides(hole, rows, columns, place) if edges else RIMS
-    levels = _levels(place, sides, joint, free)
-    del rows, columns, sides
+    shape = int(place[0].max()) + 2, int(place[1].max()) + 2
+    at = np.ravel_multi_index(place, shape)
+    levels = _levels(at, shape, sides, joint, free)
+    del rows, columns, place, sides  # the solver has the peak of memory
     found = np.empty(right.shape, np.float32)
     for first in range(0, planes, joint):
         some = slice(first, first + joint)
         share = scaled(on_step, first / planes, (first + joint) / planes)
-        found[:, some] = _solve(levels, place, right[:, some], tolerance, share)
+        found[:, some] = _solve(levels, at, right[:, some], tolerance, share)
     return found
 
 
-def _solve(
-    levels: list[_Level], place: _Places, right: Array, tolerance: float, on_step: OnStep | None
-) -> Array:
-    """Solve for some planes by conjugate gradients, with V-cycles as the preconditioner."""
+def _solve(levels: list[_Level], at: Array, right: Array, tolerance: float, on_step: OnStep | None) -> Array:
+    """Solve for some planes by conjugate gradients, with V-cycles as the preconditioner.
+
+    ``at`` (N,) is where the missing pixels lie in the flat finest level.
+    """
     unknown, count, residual, correction, image, _ = levels[0]
-    residual[place] = right
+    residual.reshape(-1, right.shape[1])[at] = right
     # Not zeros_like, which would fill them now: the last one is only read and never takes up memory.
     solution, direction, nothing = (np.zeros(residual.shape, np.float32) for _ in range(3))
     bands, before = _bands(unknown), np.full(right.shape[1], np.inf)
@@ -124,7 +127,7 @@ def _solve(
         solution -= np.multiply(direction, step, out=image)  # without a temporary of its size
         before = np.maximum(product, 1e-30)
     solution += correction
-    return solution[place]
+    return solution.reshape(-1, right.shape[1])[at]
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -206,15 +209,16 @@ def _free_sides(hole: Hole, rows: Array, columns: Array, place: _Places) -> _Sid
     return bool(hole[0].any()), bool(hole[-1].any()), bool(hole[:, 0].any()), bool(hole[:, -1].any())
 
 
-def _levels(place: _Places, sides: NDArray[np.float32], channels: int, free: _Sides) -> list[_Level]:
+def _levels(
+    at: Array, shape: tuple[int, int], sides: NDArray[np.float32], channels: int, free: _Sides
+) -> list[_Level]:
     """Return the levels, finest first; a coarse pixel is unknown if its four are: no rim is crossed.
 
     Of the four of the last row, at an odd height, two do not exist; they are unknown if that side is free.
     """
     top, bottom, left, right = free
-    shape = (int(place[0].max()) + 2, int(place[1].max()) + 2)
     unknown, count = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
-    unknown[place], count[place] = 1, sides
+    unknown.ravel()[at], count.ravel()[at] = 1, sides
     levels = []
     while True:
         values = np.zeros((3, *unknown.shape, channels), np.float32)
