@@ -146,6 +146,51 @@ def test_bytes_do_not_depend_on_threads(rng: np.random.Generator, monkeypatch: p
     assert fills[0] == fills[1]
 
 
+def test_bytes_do_not_depend_on_how_the_pixels_are_cut_up(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = rng.random((120, 141, 3), dtype=np.float32)
+    hole = np.zeros((120, 141), bool)
+    hole[20:, 30:110] = True
+    whole = fill_patches(image, hole)
+    monkeypatch.setattr("lacuna.exemplar.stage.STRIP", 333)
+    assert np.array_equal(fill_patches(image, hole), whole)
+
+
+@pytest.fixture
+def tiny_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill small holes as large ones are filled."""
+    monkeypatch.setattr("lacuna.exemplar.engine.LARGE", 0)
+    monkeypatch.setattr("lacuna.exemplar.stage.STRIP", 333)
+    monkeypatch.setattr("lacuna.multigrid.poisson.JOINT", 0)
+
+
+@pytest.mark.usefixtures("tiny_is_large")
+def test_bytes_of_a_large_fill_do_not_depend_on_threads(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_bytes_do_not_depend_on_threads(rng, monkeypatch)
+
+
+@pytest.mark.usefixtures("tiny_is_large")
+def test_a_large_fill_continues_a_texture_too(rng: np.random.Generator) -> None:
+    test_a_shaded_texture_is_continued_without_a_step(rng)
+
+
+def test_a_large_fill_searches_only_near_what_it_inherits(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = rng.random((120, 140, 3), dtype=np.float32)
+    hole = np.zeros((120, 140), bool)
+    hole[20:100, 30:110] = True
+    reaches: dict[int, int] = {}
+    for large in (hole.sum(), hole.sum() - 1):
+        monkeypatch.setattr("lacuna.exemplar.engine.LARGE", large)
+        fill_patches(image, hole, watch=lambda k, stage: reaches.update({k: stage.reach}))
+        assert reaches[max(reaches)] > 16  # the coarsest level inherits nothing
+        assert (reaches[0] == 16) == (large < hole.sum())
+
+
 def test_a_shaded_texture_is_continued_without_a_step(rng: np.random.Generator) -> None:
     y, x = np.mgrid[:90, :120]
     texture = np.tile(rng.random((6, 8), dtype=np.float32), (15, 15)) * 0.2

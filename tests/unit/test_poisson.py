@@ -78,13 +78,53 @@ def test_scattered_pieces_are_packed() -> None:
     )
 
 
+@pytest.mark.parametrize("edges", [False, True])
 @pytest.mark.parametrize("make", [disc, corner, one_known, other_lines, strokes, scratches])
-def test_agrees_with_elimination(make, rng: np.random.Generator) -> None:
+def test_agrees_with_elimination(make, edges: bool, rng: np.random.Generator) -> None:
     hole = make()
     right = rng.normal(size=(int(hole.sum()), 3))
     expected = dense(right, hole)
-    found = solve_poisson(right, hole, tolerance=1e-5 * float(np.ptp(expected)))
+    found = solve_poisson(right, hole, tolerance=1e-5 * float(np.ptp(expected)), edges=edges)
     np.testing.assert_allclose(found, expected, atol=2e-3 * np.ptp(expected))
+
+
+@pytest.fixture
+def cycles(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The V-cycles that start while a test runs."""
+    started: list[int] = []
+    v_cycle = poisson._v_cycle
+
+    def counted(levels: list[poisson._Level], depth: int) -> None:
+        if depth == 0:
+            started.append(depth)
+        v_cycle(levels, depth)
+
+    monkeypatch.setattr(poisson, "_v_cycle", counted)
+    return started
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_hole_at_the_edge_takes_few_cycles(turn: int, cycles: list[int], rng: np.random.Generator) -> None:
+    """Odd sides, so that coarse pixels stick out of the picture."""
+    hole = np.zeros((261, 203), bool)
+    hole[40:, 30:150] = True
+    hole = np.ascontiguousarray(np.rot90(hole, turn))
+    right = np.full((int(hole.sum()), 1), 1e-4)
+    exact = solve_poisson(right, hole, tolerance=1e-7, edges=True)
+    cycles.clear()
+    found = solve_poisson(right, hole, tolerance=1e-3, edges=True)
+    assert len(cycles) <= 8
+    assert np.abs(found - exact).max() < 1e-3
+
+
+def test_one_plane_after_the_other_is_as_exact(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    hole = strokes()
+    right = rng.normal(size=(int(hole.sum()), 3))
+    together = solve_poisson(right, hole, tolerance=1e-4)
+    monkeypatch.setattr(poisson, "JOINT", 0)
+    np.testing.assert_allclose(solve_poisson(right, hole, tolerance=1e-4), together, atol=5e-3)
 
 
 def test_the_tolerance_buys_digits(rng: np.random.Generator) -> None:

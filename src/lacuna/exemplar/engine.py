@@ -36,6 +36,21 @@ MELD_COARSE = 2
 """Levels from this one up meld their picture in every iteration: there it costs nothing, and a hole that is
 lit like its surroundings finds better matches on the finer levels."""
 
+LARGE = 2_000_000
+"""Missing pixels above which a fill is large, and the two settings below hold. Jumps over a level of many
+megapixels miss every cache, and find next to nothing that the coarser levels have not found.
+
+Six holes of 30 % in two photos of two megapixels, filled as large ones are: half of the time, and LPIPS
+.0007 ± .0005 above the full search (.0008 ± .0016 below it at a quarter of the size). No matching at all on
+the finest level: .0036 ± .0010 above. Smaller fills stay as they are, since published figures rest on them.
+"""
+
+LARGE_ITERATIONS = (1, 2, 3)
+"""On the levels of a large fill that are started from a coarser one, at most; the finest first."""
+
+LARGE_REACH = 16
+"""How far, in pixels, a large fill searches around a match that it has from a coarser level."""
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -162,28 +177,34 @@ def _coarse_to_fine(
     watch: Watch | None,
 ) -> Stage:
     """Run all levels, coarsest first, each started from the one before; return the finest."""
-    work = [_cost(level, k, effort) for k, level in enumerate(levels)]
     coarsest = len(levels) - 1
+    large = bool(np.count_nonzero(levels[0].hole) > LARGE)
+    rounds = [_iterations(k, effort, large) for k in range(coarsest)] + [effort.iterations]
+    work = [float(np.count_nonzero(level.hole)) * n + 1.0 for level, n in zip(levels, rounds, strict=True)]
 
     def next_stage(k: int) -> Stage:
         share = scaled(on_step, sum(work[k + 1 :]) / sum(work), sum(work[k:]) / sum(work))
         level = levels.pop()
         guidance = 0.0 if guide is None else guide.weight(coarsest - k)
         likeness = guide.at(level.hole.shape) if guide is not None and guidance > 0 else None
-        return Stage(level, weights, seed, share, likeness, guidance)
+        reach = LARGE_REACH if large and k < coarsest else None
+        return Stage(level, weights, seed, share, likeness, guidance, reach=reach, edges=large)
 
     stage = next_stage(coarsest)
     if guide is not None and guide.start:
         stage.start_from_picture(guide.at(stage.hole.shape))
     else:
         stage.start_from_rim()
-    _iterate(stage, coarsest, effort.iterations, effort)
+    _iterate(stage, coarsest, rounds[coarsest], effort)
     if watch is not None:
         watch(coarsest, stage)
     for k in range(coarsest - 1, -1, -1):
-        coarse, stage = stage, next_stage(k)
-        stage.start_from(coarse)
-        _iterate(stage, k, effort.iterations if k else effort.fine_iterations, effort)
+        matches = stage.matches()
+        del stage  # all else of it makes room for the finer one
+        stage = next_stage(k)
+        stage.start_from(matches)
+        del matches
+        _iterate(stage, k, rounds[k], effort)
         if watch is not None:
             watch(k, stage)
     return stage
@@ -195,12 +216,13 @@ def _iterate(stage: Stage, k: int, iterations: int, effort: Effort) -> None:
         report(stage.on_step, i / iterations, "matching patches")
         stage.match()
         last = k == 0 and i == iterations - 1
-        stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE))
+        stage.rebuild(meld=effort.meld and (last or k >= MELD_COARSE), last=last)
 
 
-def _cost(level: Level, k: int, effort: Effort) -> float:
-    iterations = effort.iterations if k else effort.fine_iterations
-    return float(np.count_nonzero(level.hole)) * iterations + 1.0
+def _iterations(k: int, effort: Effort, large: bool) -> int:
+    """Return the number of iterations on level k, 0 the finest, when it is started from a coarser one."""
+    wanted = effort.iterations if k else effort.fine_iterations
+    return min(wanted, LARGE_ITERATIONS[k]) if large and k < len(LARGE_ITERATIONS) else wanted
 
 
 def _side_that_fits(allowed: Hole, side: int) -> int | None:

@@ -98,6 +98,7 @@ def measure(
 def search(
     start: int, stop: int, pixels: Array, features: Array, known: Array, partial: bool, field: Array,
     distance: Array, grid: Array, valid: Array, before: Array, forward: bool, seed: Number, margin: Number,
+    reach: Number,
 ) -> None:  # fmt: skip
     """Improve the field by one round of PatchMatch (Barnes et al. 2009, section 3.2).
 
@@ -113,6 +114,7 @@ def search(
     forward : scan from the top left, else from the bottom right.
     margin : [0, 1). A random match must beat the current one by this share, a neighbour's by anything: among
         equally good fields the one in larger pieces wins.
+    reach : the first window of the random search goes so many pixels each way from the match.
     """
     first = pixels[start]
     last = pixels[stop - 1]
@@ -130,7 +132,7 @@ def search(
                 if d < best:
                     q = c + away
                     best = d
-        q, best = _explore(features, known, partial, p, q, best, grid, valid, seed, margin)
+        q, best = _explore(features, known, partial, p, q, best, grid, valid, seed, margin, reach)
         field[p] = q
         distance[p] = best
 
@@ -138,15 +140,14 @@ def search(
 @jit
 def _explore(
     features: Array, known: Array, partial: bool, p: Number, q: Number, best: Number, grid: Array,
-    valid: Array, seed: Number, margin: Number,
+    valid: Array, seed: Number, margin: Number, reach: Number,
 ) -> Number:  # fmt: skip
-    """Random search: one draw in each of a series of windows around the best match, the whole level first."""
+    """Random search: one draw in each of a series of windows around the best match, which halve."""
     width, height = grid[0], grid[1]
     counter = np.uint64(p) * DRAWS
     y = np.int64(q // width)
     x = np.int64(q % width)
     limit = np.int32(np.float64(best) * (1.0 - margin))
-    reach = max(width, height)
     while reach >= 1 and limit > 0:
         bits = _hash(seed, counter)
         counter += np.uint64(1)
@@ -270,23 +271,26 @@ def imbalance(
 
     Parameters
     ----------
-    pixels : the missing ones, N of them.
+    pixels : N missing ones.
     planes : (P, C ≥ K) float32: the picture as voted.
-    steps : (N, 4, K) as `vote` gives them. Between two missing pixels the mean of both votes is wanted.
+    steps : (at least N, 4, K) as `vote` gives them, for these pixels and their missing neighbours. Between
+        two missing pixels the mean of both votes is wanted.
     number : (P,) int32. The row of a missing pixel in `steps`, −1 for known pixels, −2 for the padding.
-    out : (N, K) float64. Right-hand side of the equations of the correction (Pérez et al. 2003, equation
-        7, written for the correction instead of for the picture).
+    out : (N, K) float32. Right-hand side of the equations of the correction (Pérez et al. 2003, equation
+        7, written for the correction instead of for the picture), summed in double precision.
     """
     for i in range(start, stop):
         p = pixels[i]
-        out[i] = 0
-        for side in range(4):
-            away = 1 if side < 2 else pitch
-            c = p + (away if side % 2 == 0 else -away)
-            n = number[c]
-            if n > -2:
-                for k in range(out.shape[1]):
-                    wanted = steps[i, side, k]
+        own = number[p]
+        for k in range(out.shape[1]):
+            total = 0.0
+            for side in range(4):
+                away = 1 if side < 2 else pitch
+                c = p + (away if side % 2 == 0 else -away)
+                n = number[c]
+                if n > -2:
+                    wanted = steps[own, side, k]
                     if n >= 0:
                         wanted = (wanted - steps[n, side ^ 1, k]) / 2
-                    out[i, k] += planes[c, k] - planes[p, k] - wanted
+                    total += planes[c, k] - planes[p, k] - wanted
+            out[i, k] = total

@@ -63,9 +63,11 @@ def build(image: FloatImage, hole: Hole, sources: Hole, levels: int, pad: int = 
     features are measured at the finest level and only subsampled (Newson et al. 2014, section 3.3): at coarse
     levels they still tell grass from sand where the colours no longer do.
     """
+    roughness = texture(image, hole, 2 ** (levels - 1))  # first: its peak of memory is high
     finest = Level.blank(hole, sources, image.shape[2] + TEXTURES, pad)
     finest.planes[:, :, :-TEXTURES] = image
-    finest.planes[:, :, -TEXTURES:] = texture(image, hole, 2 ** (levels - 1))
+    finest.planes[:, :, -TEXTURES:] = roughness
+    del roughness
     finest.planes[hole] = 0
     pyramid = [finest]
     for _ in range(levels - 1):
@@ -108,21 +110,17 @@ def texture(image: FloatImage, hole: Hole, window: int) -> NDArray[np.float32]:
 
 def _halve(level: Level) -> Level:
     height, width = level.hole.shape
-    known = (~level.hole).astype(np.float32)
-    planes, weight = level.planes, known
-    if height % 2 or width % 2:  # a missing row or column: it has no weight
-        grow = ((0, height % 2), (0, width % 2))
-        planes = np.pad(planes, (*grow, (0, 0)))
-        weight = np.pad(weight, grow)
+    grow = ((0, height % 2), (0, width % 2))
+    weight = np.pad((~level.hole).astype(np.float32), grow)  # a missing row or column has no weight
     quads = weight.reshape(weight.shape[0] // 2, 2, weight.shape[1] // 2, 2)
     total = quads.sum(axis=(1, 3))
-    half = planes[0::2, 0::2] + planes[1::2, 0::2]
-    half += planes[0::2, 1::2]
-    half += planes[1::2, 1::2]
     hole = total < 2
-    half *= np.where(hole, 0, 1 / np.maximum(total, 1))[:, :, None].astype(np.float32)
-    allowed = np.pad(level.sources, ((0, height % 2), (0, width % 2)), mode="edge")
+    allowed = np.pad(level.sources, grow, mode="edge")
     sources = allowed[0::2, 0::2] | allowed[1::2, 0::2] | allowed[0::2, 1::2] | allowed[1::2, 1::2]
-    coarse = Level.blank(hole, sources & ~hole, half.shape[2], level.pad)
-    coarse.planes[...] = half
+    coarse = Level.blank(hole, sources & ~hole, level.padded.shape[2], level.pad)
+    half = coarse.planes
+    for y, x in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        part = level.planes[y::2, x::2]
+        half[: part.shape[0], : part.shape[1]] += part
+    half *= np.where(hole, 0, 1 / np.maximum(total, 1))[:, :, None].astype(np.float32)
     return coarse

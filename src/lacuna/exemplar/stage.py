@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lacuna.exemplar import kernels
 from lacuna.exemplar.pyramid import TEXTURES, Level
-from lacuna.jit import is_compiled, run_bands
+from lacuna.jit import is_compiled, row_bands, run_bands
 from lacuna.multigrid import fill_harmonic
 from lacuna.multigrid.poisson import solve_poisson
 from lacuna.progress import report
@@ -21,6 +21,9 @@ from lacuna.types import FloatImage, Hole, OnStep
 
 BATCH = 16
 """Bands that run before the caller is asked whether to go on: a fifth of a second or less."""
+
+STRIP = 1 << 20
+"""Missing pixels that are worked on at once where each needs many bytes for a while: up to 100."""
 
 PEEL_ROUNDS = 4
 """Rounds of search for each ring of the onion peel; the rings are few and small."""
@@ -50,6 +53,22 @@ class Weights:
     margin: float = 0.05
 
 
+class Matches(NamedTuple):
+    """What a finer level takes over from a stage.
+
+    Parameters
+    ----------
+    shape : of the level, without its padding.
+    pad, pitch : of the padded level. field, distance : flat, padded; see `kernels`.
+    """
+
+    shape: tuple[int, ...]
+    pad: int
+    pitch: int
+    field: NDArray[np.int32]
+    distance: NDArray[np.int32]
+
+
 class Stage:
     """One level at work.
 
@@ -61,6 +80,8 @@ class Stage:
     on_step : asked for leave before each batch of work.
     guide : (H, W, K), [0, 1], or None. What the whole level may look like, hole included.
     guidance : how much a difference in the guide counts beside one in brightness.
+    reach : of the random search around a match, in pixels; None is the whole level.
+    edges : see `solve_poisson`.
     """
 
     def __init__(
@@ -71,6 +92,9 @@ class Stage:
         on_step: OnStep | None = None,
         guide: FloatImage | None = None,
         guidance: float = 1.0,
+        *,
+        reach: int | None = None,
+        edges: bool = False,
     ) -> None:
         self.weights, self.seed, self.on_step = weights, seed, on_step
         self.hole = level.hole
@@ -82,8 +106,8 @@ class Stage:
         covered = dilated(missing, weights.side)[pad:-pad, pad:-pad]
         self.targets = np.flatnonzero(np.pad(covered, pad)).astype(np.int32)
         self.missing = np.flatnonzero(np.pad(level.hole, pad)).astype(np.int32)
-        reach = np.minimum(np.pad(distance_to_known(level.hole), pad), 60).ravel()
-        self.confidence = np.power(np.float32(weights.decay), -reach, dtype=np.float32)
+        depth = np.minimum(np.pad(distance_to_known(level.hole), pad), 60).ravel()
+        self.confidence = np.power(np.float32(weights.decay), -depth, dtype=np.float32)
         self.planes = level.padded  # taken over, not copied: it is the largest array
         mirror_edges(self.planes, pad)
         height, width, self.channels = self.planes.shape
@@ -95,6 +119,8 @@ class Stage:
         self.field = np.full(width * height, -1, np.int32)
         self.distance = np.full(width * height, kernels.FAR, np.int32)
         self.round = 0
+        self.reach = max(width, height) if reach is None else reach
+        self.edges = edges
 
     def picture(self) -> FloatImage:
         """Return the colours as they are now, (H, W, K), a view."""
@@ -137,29 +163,39 @@ class Stage:
         self._put(self.missing, values)
         self._guess(self.targets)
 
-    def start_from(self, coarse: Stage) -> None:
+    def matches(self) -> Matches:
+        """Return what `start_from` needs of this level; the rest of it may go then."""
+        return Matches(self.hole.shape, self.pad, self.grid[0], self.field, self.distance)
+
+    def start_from(self, coarse: Matches) -> None:
         """Take over the field of the next coarser level, each match at twice its place."""
-        pitch, pad, coarse_pitch, coarse_pad = self.grid[0], self.pad, coarse.grid[0], coarse.pad
-        y, x = np.divmod(self.targets, pitch)
-        coarse_y = np.minimum((y - pad) >> 1, coarse.hole.shape[0] - 1)
-        coarse_x = np.minimum((x - pad) >> 1, coarse.hole.shape[1] - 1)
+        lost = [self._inherit(coarse, self.targets[a:b]) for a, b in row_bands(len(self.targets), STRIP)]
+        self._guess(np.concatenate(lost))
+        self._vote(self.missing)
+
+    def _inherit(self, coarse: Matches, targets: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Take over the matches of some targets; return those that get none."""
+        pitch, pad, coarse_pitch, coarse_pad = self.grid[0], self.pad, coarse.pitch, coarse.pad
+        y, x = np.divmod(targets, pitch)
+        coarse_y = np.minimum((y - pad) >> 1, coarse.shape[0] - 1)
+        coarse_x = np.minimum((x - pad) >> 1, coarse.shape[1] - 1)
         parent = (coarse_y + coarse_pad) * coarse_pitch + coarse_x + coarse_pad
         match_y, match_x = np.divmod(coarse.field[parent], coarse_pitch)
         match_y = 2 * (match_y - coarse_pad) + (y - pad - 2 * coarse_y) + pad
         match_x = 2 * (match_x - coarse_pad) + (x - pad - 2 * coarse_x) + pad
         match = np.clip(match_y * pitch + match_x, 0, len(self.valid) - 1)
         good = (coarse.field[parent] >= 0) & self.valid[match]
-        self.field[self.targets[good]] = match[good]
-        self.distance[self.targets[good]] = coarse.distance[parent[good]]
-        self._guess(self.targets[~good])
-        self._vote(self.missing)
+        self.field[targets[good]] = match[good]
+        self.distance[targets[good]] = coarse.distance[parent[good]]
+        lost: NDArray[np.int32] = targets[~good]
+        return lost
 
     def match(self) -> None:
         """Improve the field for the picture as it is now."""
         self._measure(self.targets)
         self._search(self.targets)
 
-    def rebuild(self, *, meld: bool) -> None:
+    def rebuild(self, *, meld: bool, last: bool = False) -> None:
         """Rebuild the missing pixels from the field as it is now.
 
         Parameters
@@ -167,23 +203,41 @@ class Stage:
         meld : take the differences between neighbours from the votes as well, and find the picture that has
             them and meets the known pixels (Pérez et al. 2003; Darabi et al. 2012). That removes steps, at
             the rim and between pieces that come from differently lit places.
+        last : no match follows: what patches are compared by is given up, to make room.
         """
+        if last:
+            self.features = np.empty((0, 0, self.grid[2]), np.uint8)
         if not meld:
             self._vote(self.missing)
             return
-        steps = np.empty((len(self.missing), 4, self.colours), np.float32)
-        self._vote(self.missing, steps)
-        number = np.full(len(self.field), -2, np.int32)
-        number.reshape(self.grid[1], self.grid[0])[self.pad : -self.pad, self.pad : -self.pad] = -1
-        number[self.missing] = np.arange(len(steps), dtype=np.int32)
-        right = np.empty((len(steps), self.colours))
+        right = self._imbalance()
+        correction = solve_poisson(
+            right, self.hole, tolerance=MELD_TOLERANCE, edges=self.edges, on_step=self.on_step
+        )
         flat = self.planes.reshape(-1, self.channels)
-        self._run(kernels.imbalance, self.missing, flat, steps, number, self.grid[0], right)
-        del steps, number  # not needed while the solver has its peak of memory
-        correction = solve_poisson(right, self.hole, tolerance=MELD_TOLERANCE, on_step=self.on_step)
-        values = flat[self.missing]
-        values[:, : self.colours] = np.clip(values[:, : self.colours] + correction, 0, 1)
-        self._put(self.missing, values)
+        for start, stop in row_bands(len(self.missing), STRIP):
+            pixels = self.missing[start:stop]
+            values = flat[pixels]
+            values[:, : self.colours] = np.clip(values[:, : self.colours] + correction[start:stop], 0, 1)
+            self._put(pixels, values)
+
+    def _imbalance(self) -> NDArray[np.float32]:
+        """Vote, and return by how much the picture then misses the voted differences, (N, K)."""
+        missing, pitch = self.missing, self.grid[0]
+        number = np.full(len(self.field), -2, np.int32)
+        number.reshape(self.grid[1], pitch)[self.pad : -self.pad, self.pad : -self.pad] = -1
+        right = np.empty((len(missing), self.colours), np.float32)
+        flat = self.planes.reshape(-1, self.channels)
+        for start, stop in row_bands(len(missing), STRIP):
+            # A row more on either side: what is wanted between two pixels is for both of them to say.
+            first = np.searchsorted(missing, missing[start] - pitch)
+            last = np.searchsorted(missing, missing[stop - 1] + pitch, side="right")
+            pixels = missing[first:last]
+            steps = np.empty((len(pixels), 4, self.colours), np.float32)
+            self._vote(pixels, steps)
+            number[pixels] = np.arange(len(pixels), dtype=np.int32)
+            self._run(kernels.imbalance, missing[start:stop], flat, steps, number, pitch, right[start:stop])
+        return right
 
     def _measure(self, pixels: NDArray[np.int32], *, partial: bool = False) -> None:
         state = (self.features.ravel(), self.known, partial, self.field, self.distance, self.grid)
@@ -194,18 +248,20 @@ class Stage:
         seed = np.random.SeedSequence([self.seed, self.grid[0], self.round]).generate_state(1, np.uint64)[0]
         self.round += 1
         state = (self.features.ravel(), self.known, partial, self.field, self.distance, self.grid)
-        self._run(
-            kernels.search, pixels, *state, self.valid, self.field.copy(), forward, seed, self.weights.margin
-        )
+        rest = (self.valid, self.field.copy(), forward, seed, self.weights.margin, self.reach)
+        self._run(kernels.search, pixels, *state, *rest)
 
     def _vote(self, pixels: NDArray[np.int32], steps: NDArray[np.float32] | None = None) -> None:
-        if steps is None:
-            steps = np.empty((0, 4, self.colours), np.float32)
-        out = np.empty((len(pixels), self.channels), np.float32)
+        """Vote for pixels, and for the differences around them where steps (N, 4, K) are given."""
         flat = self.planes.reshape(-1, self.channels)
         state = (flat, self.field, self.distance, self.confidence, np.float32(self.weights.sharpness))
-        self._run(kernels.vote, pixels, *state, self.grid, out, steps)
-        self._put(pixels, out)
+        none = np.empty((0, 4, self.colours), np.float32)
+        for start, stop in row_bands(len(pixels), STRIP):
+            part = pixels[start:stop]
+            out = np.empty((len(part), self.channels), np.float32)
+            wanted = none if steps is None else steps[start:stop]
+            self._run(kernels.vote, part, *state, self.grid, out, wanted)
+            self._put(part, out)
 
     def _run(self, kernel: Callable[..., None], pixels: NDArray[np.int32], *args: Any) -> None:
         """Call ``kernel(start, stop, pixels, *args)`` for all pixels, several bands at once."""
@@ -218,9 +274,10 @@ class Stage:
     def _put(self, pixels: NDArray[np.int32], values: NDArray[np.float32]) -> None:
         """Write values into the picture and its bytes, and mirror them into the padding."""
         self.planes.reshape(-1, self.channels)[pixels] = values
-        self.features.reshape(-1, self.grid[2])[pixels, : self.channels] = self._to_bytes(values)
-        for array in (self.planes, self.features):
-            mirror_edges(array, self.pad)
+        mirror_edges(self.planes, self.pad)
+        if self.features.size:
+            self.features.reshape(-1, self.grid[2])[pixels, : self.channels] = self._to_bytes(values)
+            mirror_edges(self.features, self.pad)
 
     def _guess(self, pixels: NDArray[np.int32]) -> None:
         """Give pixels without a match one at random, at a distance that anything beats."""
@@ -239,7 +296,9 @@ class Stage:
         pad = self.pad
         wide = np.zeros((*features.shape[:2], self.channels + self.colours), np.uint8)
         wide[..., : self.channels] = features
-        wide[pad:-pad, pad:-pad, self.channels :] = guide * np.float32(255 * guidance) + np.float32(0.5)
+        for k in range(self.colours):  # as in `_to_bytes`
+            plane = guide[..., k] * np.float32(255 * guidance) + np.float32(0.5)
+            wide[pad:-pad, pad:-pad, self.channels + k] = plane
         mirror_edges(wide, pad)
         return wide
 
