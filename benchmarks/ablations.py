@@ -99,6 +99,7 @@ ABLATIONS = {
         Default("strength", (0, 0.5), "how far patches follow the network"),
         Default("detail", (0, 1), "how much of the network's own picture is kept"),
         Default("least", (0.25, 0.5), "where the rule wants none of it, a little may still be right"),
+        Default("consensus", (1, 3, 6), "off, since further fills take time; `auto` takes 3"),
         Default("across", (64, 128, 256), "a small net knows holes of some size only"),
         Default("lacuna.methods.onnx.guided:REACH", (28.0, 60.0), "what `across` goes by if left out"),
         Default(

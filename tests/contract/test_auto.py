@@ -38,9 +38,10 @@ def test_it_says_what_it_took_and_what_it_expected_of_each(photo: tuple[np.ndarr
     (choice,) = (words for words in brief(result.notes) if words.startswith("auto chose"))
     assert "it should do best of 4, going by" in choice
     details = [words for words in result.notes if isinstance(words, Detail)]
-    names = [judging.label(*candidate) for candidate in judging.CANDIDATES]
+    names = [judging.label(name, judging.tried_options(options)) for name, options in judging.CANDIDATES]
     assert [words.split(":")[0] for words in details] == [f"expected of {name}" for name in names]
     assert all("hole-PSNR" in words and "hole-LPIPS" in words for words in details)
+    assert names == ["guided", "guided least=0.25", "guided least=0.5", "patchmatch"]
     assert result.changed_outside == 0
 
 

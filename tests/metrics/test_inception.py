@@ -124,7 +124,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsNotFoundError, match="no Inception weights at"):
         Inception(tmp_path / "none.pth")
     (tmp_path / "broken.pth").write_bytes(b"not at all")
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match="is no weights file of PyTorch"):
         Inception(tmp_path / "broken.pth")
     state = random_state()
     state["fc.weight"], state["fc.bias"] = torch.zeros(1000, 2048), torch.zeros(1000)

@@ -170,7 +170,7 @@ def _by_trial(image: FloatImage, hole: Hole, usual: Choice, on_step: OnStep | No
     fills = tried(trial, network, seen_at, on_step)
     verdicts = judging.judge(fills, trial.image, trial.hidden, judging.form_of(hole, seen_at))
     best = verdicts[judging.best([verdict.lpips for verdict in verdicts])]
-    settings = " and ".join(f"{name}={value:g}" for name, value in best.options)
+    settings = " and ".join(f"{name}={value:g}" for name, value in judging.tried_options(best.options))
     why = (
         f"{f'with {settings} ' if settings else ''}it should do best of {len(fills)}, going by "
         f"{np.count_nonzero(trial.hidden):,} hidden pixels"

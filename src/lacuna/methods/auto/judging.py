@@ -103,8 +103,8 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The method and its options, as people read it."""
-        return label(self.method, self.options)
+        """The method and its options, as people read it; what it makes in earnest only is left out."""
+        return label(self.method, tried_options(self.options))
 
 
 def label(method: str, options: Options) -> str:
@@ -116,6 +116,11 @@ def label(method: str, options: Options) -> str:
     'guided least=0.25'
     """
     return " ".join((method, *(f"{name}={value:g}" for name, value in options)))
+
+
+def tried_options(options: Options) -> Options:
+    """Return the options of a candidate as it is tried: without `CONSENSUS`."""
+    return tuple(option for option in options if option not in CONSENSUS)
 
 
 def judge(fills: list[FloatImage], truth: FloatImage, hidden: Hole, form: Form) -> list[Verdict]:
